@@ -1,0 +1,69 @@
+"""The names that timm and the authors' release give to GhostNet's weights."""
+
+import re
+
+_BLOCK = re.compile(r'blocks\.(\d+)\.(\d+)\.(.+)')
+
+# Within a bottleneck: (the end of a timm name, the end of mmghost's).
+_PARTS = {
+    **{
+        f'ghost{ghost}.{part}.{index}.': f'ghost{ghost}.{part}.{layer}.'
+        for ghost in (1, 2)
+        for part in ('primary_conv', 'cheap_operation')
+        for index, layer in enumerate(('conv', 'bn'))
+    },
+    **{
+        f'ghost1.short_conv.{index}.': f'ghost1.attention.{layer}.'
+        for index, layer in enumerate(
+            f'{part}.{kind}'
+            for part in ('pointwise', 'horizontal', 'vertical')
+            for kind in ('conv', 'bn')
+        )
+    },
+    **{
+        f'shortcut.{index}.': f'shortcut.{layer}.'
+        for index, layer in enumerate(('0.conv', '0.bn', '1.conv', '1.bn'))
+    },
+    'conv_dw.': 'depthwise.conv.',
+    'bn_dw.': 'depthwise.bn.',
+    'se.conv_reduce.': 'se.reduce.conv.',
+    'se.conv_expand.': 'se.expand.conv.',
+}
+
+
+def _rename(key):
+    """Give the mmghost name of a timm key, or None where it is not a backbone's timm key."""
+    if key.startswith('conv_stem.'):
+        return key.replace('conv_stem.', 'stem.conv.', 1)
+    if key.startswith('bn1.'):
+        return key.replace('bn1.', 'stem.bn.', 1)
+    match = _BLOCK.fullmatch(key)
+    if match is None:
+        return None
+    group, block, rest = int(match[1]), int(match[2]), match[3]
+    if group == 9:
+        return f'stages.5.{rest.replace("bn1.", "bn.")}'
+    # A stage's strided bottleneck is a group of its own in timm, followed by the rest's group.
+    stage = (group + 1) // 2
+    if group > 0 and group % 2 == 0:
+        block += 1
+    for theirs, ours in _PARTS.items():
+        if rest.startswith(theirs):
+            return f'stages.{stage}.{block}.{ours}{rest[len(theirs) :]}'
+    return None
+
+
+def rename_timm_keys(state_dict, prefix='', *args):
+    """Rename timm's keys under ``prefix`` in place; others, such as the head's, are kept.
+
+    Has the signature of a module's load_state_dict pre-hook.
+
+    Args:
+        state_dict (dict): Weights by name; changed in place.
+        prefix (str): What precedes the backbone's own names. Defaults to ''.
+    """
+    for key in list(state_dict):
+        if key.startswith(prefix):
+            renamed = _rename(key[len(prefix) :])
+            if renamed is not None:
+                state_dict[prefix + renamed] = state_dict.pop(key)

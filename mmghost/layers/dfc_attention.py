@@ -1,0 +1,78 @@
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+
+from mmghost.utils import check_int
+
+
+class DFCAttention(BaseModule):
+    """Decoupled fully connected (DFC) attention: a gate for every position and channel.
+
+    GhostNetV2, Section 4.1. The two fully connected layers along the height (Eq. 4) and the width
+    (Eq. 5) are run as depthwise convolutions, which share weights between positions and take any
+    input size. Section 4.2, "Feature downsampling": all of it runs at half the resolution.
+
+    Where paper and released weights differ, this follows the weights: 2x2 average pooling with
+    stride 2 (a last odd row or column is dropped), a 1x1 convolution, first 1xK along the width,
+    then Kx1 along the height, a batch norm after each, K = 5 throughout (the text has 9, 7 and 5
+    by stage in its ablation), the sigmoid before the upsampling, and nearest upsampling (the text
+    says bilinear).
+
+    A map that is one pixel high or wide is not pooled in that direction.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the gate.
+        kernel_size (int): K, odd. Defaults to 5.
+        conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
+        norm_cfg (dict, optional): Config of the normalisation. Defaults to ``dict(type='BN')``.
+        init_cfg (dict, optional): Initialization config. Defaults to None.
+
+    Shape:
+        ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``, values from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: If a size is not an integer in its range.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=5,
+        conv_cfg=None,
+        norm_cfg=dict(type='BN'),
+        init_cfg=None,
+    ):
+        super().__init__(init_cfg)
+        check_int('in_channels', in_channels, 1)
+        check_int('out_channels', out_channels, 1)
+        check_int('kernel_size', kernel_size, 1)
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, but got {kernel_size}.')
+        cfg = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)
+        pad = kernel_size // 2
+        self.pointwise = ConvModule(in_channels, out_channels, 1, **cfg)
+        self.horizontal = ConvModule(
+            out_channels,
+            out_channels,
+            (1, kernel_size),
+            padding=(0, pad),
+            groups=out_channels,
+            **cfg,
+        )
+        self.vertical = ConvModule(
+            out_channels,
+            out_channels,
+            (kernel_size, 1),
+            padding=(pad, 0),
+            groups=out_channels,
+            **cfg,
+        )
+
+    def forward(self, x):
+        size = x.shape[-2:]
+        window = (min(2, size[0]), min(2, size[1]))
+        gate = self.pointwise(F.avg_pool2d(x, window))
+        gate = self.vertical(self.horizontal(gate)).sigmoid()
+        return F.interpolate(gate, size=size, mode='nearest')

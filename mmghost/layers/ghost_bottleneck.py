@@ -1,0 +1,83 @@
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule, Sequential
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from .ghost_module import GhostModule, GhostModuleV2
+from .squeeze_excite import SqueezeExcite
+
+
+class GhostBottleneck(BaseModule):
+    """Inverted residual of two Ghost modules.
+
+    GhostNet, Section 3.2 and Figure 3; with ``with_attention``, GhostNetV2, Section 4.2 and
+    Figure 4(b): the first module, which makes the expanded features, has DFC attention.
+
+    Args:
+        in_channels (int): Channels of the input.
+        mid_channels (int): Channels of the expanded features.
+        out_channels (int): Channels of the output.
+        kernel_size (int): Kernel of the strided depthwise convolution and of the shortcut's.
+            Defaults to 3.
+        stride (int): Stride, 1 or 2. Defaults to 1.
+        with_se (bool): Squeeze-and-excitation on the expanded features. Defaults to False.
+        with_attention (bool): DFC attention in the first Ghost module. Defaults to False.
+        with_cp (bool): Recompute the block in the backward pass to save memory.
+            Defaults to False.
+        conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
+
+    Shape:
+        ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        mid_channels,
+        out_channels,
+        kernel_size=3,
+        stride=1,
+        with_se=False,
+        with_attention=False,
+        with_cp=False,
+        conv_cfg=None,
+        norm_cfg=dict(type='BN'),
+        act_cfg=dict(type='ReLU'),
+        init_cfg=None,
+    ):
+        super().__init__(init_cfg)
+        self.with_cp = with_cp
+        linear = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)
+        strided = dict(kernel_size=kernel_size, stride=stride, padding=kernel_size // 2, **linear)
+
+        expansion = GhostModuleV2 if with_attention else GhostModule
+        self.ghost1 = expansion(
+            in_channels, mid_channels, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg
+        )
+        self.depthwise = (
+            ConvModule(mid_channels, mid_channels, groups=mid_channels, **strided)
+            if stride > 1
+            else nn.Identity()
+        )
+        self.se = (
+            SqueezeExcite(mid_channels, conv_cfg=conv_cfg, act_cfg=act_cfg)
+            if with_se
+            else nn.Identity()
+        )
+        self.ghost2 = GhostModule(mid_channels, out_channels, **linear)
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1 and in_channels == out_channels
+            else Sequential(
+                ConvModule(in_channels, in_channels, groups=in_channels, **strided),
+                ConvModule(in_channels, out_channels, 1, **linear),
+            )
+        )
+
+    def _forward(self, x):
+        return self.ghost2(self.se(self.depthwise(self.ghost1(x)))) + self.shortcut(x)
+
+    def forward(self, x):
+        if self.with_cp and x.requires_grad:
+            return checkpoint(self._forward, x, use_reentrant=False)
+        return self._forward(x)

@@ -1,0 +1,19 @@
+"""mmghost's node in OpenMMLab's registry tree.
+
+mmengine imports this module when a config says ``type='mmghost.X'``.
+"""
+
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import Registry
+
+MODELS = Registry('model', parent=ROOT_MODELS, scope='mmghost', locations=['mmghost.backbones'])
+
+
+def register_model(cls):
+    """Register a class as ``mmghost.NAME`` and, in the root registry, as ``NAME``.
+
+    The root entry is what lets mmdet, mmseg and mmpretrain find the plain name once mmghost has
+    been imported.
+    """
+    ROOT_MODELS.register_module(module=cls)
+    return MODELS.register_module(module=cls)

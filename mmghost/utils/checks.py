@@ -1,0 +1,36 @@
+"""Argument checks whose messages name the argument, its value and what is allowed."""
+
+import math
+from numbers import Integral, Real
+
+
+def check_type(name, value, types, allowed):
+    """Raise a TypeError unless ``value`` is an instance of ``types``."""
+    if not isinstance(value, types):
+        raise TypeError(f'{name} must be {allowed}, but got {value!r} ({type(value).__name__}).')
+
+
+def check_int(name, value, low, high=None):
+    """Raise unless ``value`` is an integer from ``low`` to ``high`` (both included)."""
+    allowed = f'an integer from {low} to {high}' if high is not None else f'an integer >= {low}'
+    if isinstance(value, bool):
+        raise TypeError(f'{name} must be {allowed}, but got {value!r} (bool).')
+    check_type(name, value, Integral, allowed)
+    if value < low or (high is not None and value > high):
+        raise ValueError(f'{name} must be {allowed}, but got {value}.')
+
+
+def check_positive(name, value):
+    """Raise unless ``value`` is a finite number above zero."""
+    allowed = 'a finite number above 0'
+    if isinstance(value, bool):
+        raise TypeError(f'{name} must be {allowed}, but got {value!r} (bool).')
+    check_type(name, value, Real, allowed)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f'{name} must be {allowed}, but got {value}.')
+
+
+def check_optional_dict(name, value):
+    """Raise a TypeError unless ``value`` is None or a config dict."""
+    if value is not None:
+        check_type(name, value, dict, 'a dict or None')
