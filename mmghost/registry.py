@@ -1,11 +1,13 @@
-"""mmghost's node in OpenMMLab's registry tree.
+"""mmghost's nodes in OpenMMLab's registry tree.
 
 mmengine imports this module when a config says ``type='mmghost.X'``.
 """
 
+from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import Registry
 
+HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmghost', locations=['mmghost.engine'])
 MODELS = Registry('model', parent=ROOT_MODELS, scope='mmghost', locations=['mmghost.backbones'])
 
 

@@ -1,0 +1,23 @@
+# make demo   train, evaluate and draw a detector on real data (sets the environment up first)
+# make test   run the test suite (the same)
+# make setup  the environment alone;  make lint  ruff
+# PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.PHONY: setup demo test lint
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): choose a Python with PYTHON="; exit 1; }
+	@$(PYTHON) tools/setup_env.py
+
+demo: setup
+	@$(RUN) tools/demo.py det
+
+test: setup
+	@$(RUN) -m pytest
+
+lint: setup
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .

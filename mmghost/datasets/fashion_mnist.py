@@ -1,0 +1,126 @@
+"""Fashion-MNIST's idx files: where they are found and how they are read."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+DEBIAN_FOLDER = Path('/usr/share/datasets/fashion-mnist')
+DOWNLOAD_FOLDER = Path('data/fashion_mnist')
+FILES = {
+    'train': ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte'),
+    'test': ('t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'),
+}
+HOW_TO_GET = (
+    "install Debian's or Ubuntu's package (apt-get install dataset-fashion-mnist), or put the "
+    'four idx files of Fashion-MNIST, as they are or as .gz, in a folder and give it with '
+    '--source FOLDER'
+)
+
+_IMAGE_MAGIC = 0x00000803
+_LABEL_MAGIC = 0x00000801
+
+
+def _idx_path(folder, name):
+    """Return the plain or gzipped idx file of this name in ``folder``, or None."""
+    for path in (folder / name, folder / f'{name}.gz'):
+        if path.is_file():
+            return path
+    return None
+
+
+def _missing(folder):
+    return [name for names in FILES.values() for name in names if _idx_path(folder, name) is None]
+
+
+def _download(folder):
+    """Let mmpretrain's own dataset class fetch the files and check their md5."""
+    from mmpretrain.datasets import FashionMNIST
+
+    folder.mkdir(parents=True, exist_ok=True)
+    FashionMNIST(data_root=str(folder), split='train', download=True)
+
+
+def find_fashion_mnist(source=None):
+    """Find the folder that holds the four idx files.
+
+    Looks in ``source`` alone if it is given; otherwise in an earlier download, in Debian's
+    package, and at last tries mmpretrain's download.
+
+    Args:
+        source (str | Path, optional): The folder to use. Defaults to None.
+
+    Returns:
+        Path: The folder.
+
+    Raises:
+        FileNotFoundError: If no folder has all the files, with the ways to get them.
+    """
+    if source is not None:
+        missing = _missing(Path(source))
+        if missing:
+            raise FileNotFoundError(
+                f'{source} lacks {", ".join(missing)} of Fashion-MNIST: {HOW_TO_GET}.'
+            )
+        return Path(source)
+    for folder in (DOWNLOAD_FOLDER, DEBIAN_FOLDER):
+        if not _missing(folder):
+            return folder
+    try:
+        _download(DOWNLOAD_FOLDER)
+    except Exception as error:
+        raise FileNotFoundError(
+            f'Fashion-MNIST is neither in {DOWNLOAD_FOLDER} nor in {DEBIAN_FOLDER}, and could not '
+            f'be downloaded ({type(error).__name__}): {HOW_TO_GET}.'
+        ) from error
+    return DOWNLOAD_FOLDER
+
+
+def _read_idx(path, magic, dims):
+    """Read an idx file of bytes (big-endian int32 header: magic, then ``dims`` sizes)."""
+    opener = gzip.open if path.suffix == '.gz' else open
+    try:
+        with opener(path, 'rb') as file:
+            content = file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f'{path} is not a whole gzip file: {error}.') from error
+    header = np.frombuffer(content[: 4 * (1 + dims)], '>i4')
+    if len(header) != 1 + dims or header[0] != magic:
+        found = f'{header[0]:#010x}' if len(header) else 'nothing'
+        raise ValueError(f'{path} must begin with the idx magic number {magic:#010x}, not {found}.')
+    shape = tuple(int(size) for size in header[1:])
+    body = content[4 * (1 + dims) :]
+    if len(body) != np.prod(shape):
+        raise ValueError(
+            f'{path} should hold {np.prod(shape)} bytes of shape {shape}, but holds {len(body)}.'
+        )
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def read_fashion_mnist(folder, split):
+    """Read one split of Fashion-MNIST.
+
+    Args:
+        folder (str | Path): The folder with the idx files, plain or gzipped.
+        split (str): 'train' (60,000 images) or 'test' (10,000).
+
+    Returns:
+        tuple[ndarray, ndarray]: uint8 images ``(N, 28, 28)`` and labels ``(N,)``.
+
+    Raises:
+        FileNotFoundError, ValueError: If a file is missing, cut short or not idx.
+    """
+    if split not in FILES:
+        raise ValueError(f'split must be one of {list(FILES)}, but got {split!r}.')
+    paths = []
+    for name in FILES[split]:
+        path = _idx_path(Path(folder), name)
+        if path is None:
+            raise FileNotFoundError(f'{folder} lacks {name} of Fashion-MNIST: {HOW_TO_GET}.')
+        paths.append(path)
+    images = _read_idx(paths[0], _IMAGE_MAGIC, 3)
+    labels = _read_idx(paths[1], _LABEL_MAGIC, 1)
+    if len(images) != len(labels):
+        raise ValueError(f'{folder} has {len(images)} images but {len(labels)} labels.')
+    return images, labels

@@ -1,0 +1,81 @@
+"""A picture of scenes, the truth and what a detector finds side by side."""
+
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.registry import DATASETS
+from mmengine.structures import InstanceData
+from mmengine.utils import mkdir_or_exist
+
+_ZOOM = 3
+_GAP = 12  # pixels between the scenes
+_TITLE = 36  # pixels of the line above the scenes
+
+
+def draw_detections(config, checkpoint, out_file, count=8, columns=2, score_thr=0.3):
+    """Draw ground truth and detections of the first test scenes of a config.
+
+    Args:
+        config (Config): A detection config; its test data set is drawn.
+        checkpoint (str | Path): The trained weights.
+        out_file (str | Path): The picture.
+        count (int): Scenes to draw, as many as there are at most. Defaults to 8.
+        columns (int): Pairs in a row. Defaults to 2.
+        score_thr (float): Detections of a lower score are left out. Defaults to 0.3.
+
+    Returns:
+        Path: ``out_file``.
+    """
+    from mmdet.apis import inference_detector, init_detector
+    from mmdet.structures import DetDataSample
+    from mmdet.visualization import DetLocalVisualizer
+
+    detector = init_detector(config, str(checkpoint), palette='random', device='cpu')
+    visualizer = DetLocalVisualizer()
+    visualizer.dataset_meta = detector.dataset_meta
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    pairs = []
+    for index in range(min(count, len(dataset))):
+        info = dataset.get_data_info(index)
+        truth = InstanceData(
+            bboxes=torch.tensor([box['bbox'] for box in info['instances']]).reshape(-1, 4),
+            labels=torch.tensor([box['bbox_label'] for box in info['instances']], dtype=torch.long),
+        )
+        found = inference_detector(detector, info['img_path']).pred_instances
+        for instances in (truth, found):
+            instances.bboxes = instances.bboxes * _ZOOM
+        image = mmcv.imread(info['img_path'], channel_order='rgb')
+        visualizer.add_datasample(
+            info['img_path'],
+            mmcv.imrescale(image, _ZOOM),
+            DetDataSample(gt_instances=truth, pred_instances=found),
+            pred_score_thr=score_thr,
+        )
+        pairs.append(visualizer.get_image())
+    mkdir_or_exist(Path(out_file).parent)
+    mmcv.imwrite(np.ascontiguousarray(_grid(pairs, columns)[..., ::-1]), str(out_file))
+    return Path(out_file)
+
+
+def _grid(pairs, columns):
+    """Stack (truth | detections) pairs of one size, with a title above each column."""
+    height, width = pairs[0].shape[:2]
+    rows = -(-len(pairs) // columns)
+    columns = min(columns, len(pairs))
+    canvas = np.full(
+        (_TITLE + rows * (height + _GAP), columns * (width + _GAP) - _GAP, 3), 255, np.uint8
+    )
+    for index, pair in enumerate(pairs):
+        row, column = divmod(index, columns)
+        top, left = _TITLE + row * (height + _GAP), column * (width + _GAP)
+        canvas[top : top + height, left : left + width] = pair
+    for column in range(columns):
+        for half, title in enumerate(('ground truth', 'detections')):
+            left = column * (width + _GAP) + half * width // 2 + 4
+            cv2.putText(
+                canvas, title, (left, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2, cv2.LINE_AA
+            )
+    return canvas

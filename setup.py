@@ -1,0 +1,54 @@
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+MIM_FILES = ('configs', 'tools', 'model-index.yml')  # what mim looks for in a package's .mim folder
+
+
+class BuildPyWithMim(build_py):
+    """Put mim's files into ``mmghost/.mim``: copied into a wheel, linked in an editable install."""
+
+    def run(self):
+        super().run()
+        editable = getattr(self, 'editable_mode', False)
+        folder = (ROOT if editable else Path(self.build_lib)) / 'mmghost' / '.mim'
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in MIM_FILES:
+            source, target = ROOT / name, folder / name
+            if editable:
+                target.symlink_to(Path('..', '..', name))
+            elif source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
+            else:
+                shutil.copy2(source, target)
+
+
+def read_version():
+    content = {}
+    exec((ROOT / 'mmghost' / 'version.py').read_text(encoding='utf-8'), content)
+    return content['__version__']
+
+
+def read_requirements(name):
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+setup(
+    name='mmghost',
+    version=read_version(),
+    description='GhostNet backbones for OpenMMLab: detection, segmentation, classification',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['mmghost', 'mmghost.*']),
+    install_requires=read_requirements('runtime'),
+    extras_require={'tests': read_requirements('tests')},
+    cmdclass={'build_py': BuildPyWithMim},
+    zip_safe=False,
+)
