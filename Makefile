@@ -1,6 +1,7 @@
 # make demo   train, evaluate and draw a detector on real data (sets the environment up first)
 # make test   run the test suite (the same)
 # make setup  the environment alone;  make lint  ruff
+# DEMO_OPTIONS= passes options to the demo (tools/demo.py --help lists them).
 # PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12.
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ setup:
 	@$(PYTHON) tools/setup_env.py
 
 demo: setup
-	@$(RUN) tools/demo.py det
+	@$(RUN) tools/demo.py det $(DEMO_OPTIONS)
 
 test: setup
 	@$(RUN) -m pytest

@@ -1,0 +1,35 @@
+"""Parameters and multiply-adds, counted as the papers count them."""
+
+from typing import NamedTuple
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+
+
+class Complexity(NamedTuple):
+    """Parameters, and multiply-adds of convolutions and linear layers for one image."""
+
+    parameters: int
+    multiply_adds: int
+
+
+def count_complexity(model, input_size):
+    """Count a model's parameters and multiply-adds with fvcore.
+
+    Args:
+        model (nn.Module): The model; it is traced on ``(1, 3, H, W)`` in eval mode.
+        input_size (tuple[int, int]): H and W in pixels.
+
+    Returns:
+        Complexity: Of the whole model.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    flops = FlopCountAnalysis(model.eval(), torch.zeros(1, 3, *input_size, device=device))
+    flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    by_operator = flops.by_operator()
+    model.train(training)
+    return Complexity(
+        sum(parameter.numel() for parameter in model.parameters()),
+        sum(by_operator[operator] for operator in ('conv', 'linear')),
+    )

@@ -1,0 +1,69 @@
+"""Running the train and test tools of whichever mm package a config is for."""
+
+import importlib.util
+import runpy
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+
+SCOPES = ('mmdet', 'mmseg', 'mmpretrain')
+
+
+def config_scope(config):
+    """Tell which mm package a config is for.
+
+    Args:
+        config (Config): A whole config.
+
+    Returns:
+        str: 'mmdet', 'mmseg' or 'mmpretrain': its ``default_scope`` or, where that is not set (as
+        in pure Python configs), the package of its model.
+
+    Raises:
+        ValueError: If neither names one of the three.
+    """
+    scope = config.get('default_scope')
+    if scope is None:
+        model_type = config.get('model', {}).get('type', '')
+        name = model_type if isinstance(model_type, str) else model_type.__module__
+        scope = name.split('.')[0]
+    if scope not in SCOPES:
+        raise ValueError(
+            f'the config is for {scope or "no package"!r}: set default_scope to one of {SCOPES}.'
+        )
+    return scope
+
+
+def run_mm_tool(name, description):
+    """Run tools/NAME.py of the mm package that the config on the command line is for.
+
+    All further words of the command line are that tool's own.
+
+    Args:
+        name (str): 'train' or 'test'.
+        description (str): What to print as help if there is no config to ask the package's.
+    """
+    usage = (
+        f'usage: tools/{name}.py CONFIG [OPTIONS]\n\n{description}\n\n'
+        f'tools/{name}.py CONFIG --help lists the options, which are those of the package.'
+    )
+    words = sys.argv[1:]
+    if not words or words[0] in ('-h', '--help'):
+        sys.exit(usage) if not words else print(usage)
+        return
+    config_file = Path(words[0])
+    if not config_file.is_file():
+        sys.exit(f'error: there is no config file {config_file}; it comes first.')
+    try:
+        scope = config_scope(Config.fromfile(config_file))
+    except ValueError as error:
+        sys.exit(f'error: {config_file}: {error}')
+    spec = importlib.util.find_spec(scope)
+    if spec is None:
+        sys.exit(f'error: {config_file} is for {scope}, which is not installed.')
+    script = Path(spec.origin).parent / '.mim' / 'tools' / f'{name}.py'
+    if not script.is_file():
+        sys.exit(f'error: {scope} is installed without its tools ({script} is missing).')
+    sys.argv[0] = str(script)
+    runpy.run_path(str(script), run_name='__main__')

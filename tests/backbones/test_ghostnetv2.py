@@ -1,0 +1,263 @@
+import copy
+
+import pytest
+import timm
+import torch
+from helpers import randomise
+from mmengine.registry import MODELS
+from torch import nn
+
+import mmghost
+from mmghost.backbones import GhostNetV2
+from mmghost.layers import DFCAttention
+
+ALL = (0, 1, 2, 3, 4, 5)
+STRIDES = (2, 4, 8, 16, 32, 32)
+TIMM = {'ghostnetv2_100': 1.0, 'ghostnetv2_130': 1.3, 'ghostnetv2_160': 1.6}
+SIZES = ((224, 224), (320, 320), (225, 321), (97, 64))
+
+
+def make_pair(name, **kwargs):
+    """timm's model with random weights and statistics, and ours with the same."""
+    theirs = randomise(timm.create_model(name))
+    ours = GhostNetV2(TIMM[name], out_indices=(5,), **kwargs)
+    left = ours.load_state_dict(theirs.state_dict(), strict=False)
+    assert not left.missing_keys
+    assert all(key.startswith(('conv_head', 'classifier')) for key in left.unexpected_keys)
+    return theirs, ours
+
+
+def relative_error(found, expected):
+    return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('name', TIMM)
+def test_final_map_equals_timm(name, size):
+    theirs, ours = make_pair(name)
+    x = torch.randn(2, 3, *size)
+    with torch.no_grad():
+        expected = theirs.eval().forward_features(x)
+        (found,) = ours.eval()(x)
+    assert expected.std() > 0.01
+    assert relative_error(found, expected) < 1e-5
+
+
+@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('name', TIMM)
+def test_gradients_equal_timm_in_training(name, size):
+    theirs, ours = make_pair(name)
+    x = torch.randn(2, 3, *size)
+    expected, (found,) = theirs.train().forward_features(x), ours.train()(x)
+    weight = torch.randn_like(expected)
+    (expected * weight).sum().backward()
+    (found * weight).sum().backward()
+    grads = {key: value.grad for key, value in theirs.named_parameters() if value.grad is not None}
+    mmghost.checkpoint.rename_timm_keys(grads)
+    ours_grads = dict(ours.named_parameters())
+    assert grads.keys() == ours_grads.keys()
+    for key, grad in grads.items():
+        torch.testing.assert_close(
+            ours_grads[key].grad, grad, rtol=1e-4, atol=1e-5 * grad.abs().max().item() + 1e-7
+        )
+    theirs_statistics = dict(theirs.named_buffers())
+    mmghost.checkpoint.rename_timm_keys(theirs_statistics)
+    for key, value in ours.named_buffers():
+        torch.testing.assert_close(value, theirs_statistics[key])
+
+
+@pytest.mark.parametrize(
+    ('widen_factor', 'channels'),
+    [
+        (0.5, (8, 12, 20, 56, 80, 480)),
+        (1.0, (16, 24, 40, 112, 160, 960)),
+        (1.3, (20, 32, 52, 144, 208, 1248)),
+        (1.6, (24, 40, 64, 180, 256, 1536)),
+    ],
+)
+def test_channels(widen_factor, channels):
+    backbone = GhostNetV2(widen_factor, out_indices=ALL).eval()
+    assert backbone.out_channels == channels
+    with torch.no_grad():
+        outs = backbone(torch.randn(1, 3, 64, 96))
+    assert tuple(out.shape[1] for out in outs) == channels
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 50), (33, 1), (2, 3), (31, 65), (64, 64), (127, 33)])
+@pytest.mark.parametrize('training', [False, True])
+def test_any_size(size, training):
+    backbone = GhostNetV2(0.5, out_indices=ALL).train(training)
+    outs = backbone(torch.randn(2, 3, *size))
+    for out, stride, channels in zip(outs, STRIDES, backbone.out_channels):
+        assert out.shape == (2, channels, -(-size[0] // stride), -(-size[1] // stride))
+        assert out.isfinite().all()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 8), (8, 1)])
+def test_one_pixel_maps_keep_their_attention(size):
+    attention = randomise(DFCAttention(4, 6)).eval()
+    gate = attention(torch.randn(1, 4, *size))
+    assert gate.shape == (1, 6, *size)
+    assert ((gate > 0) & (gate < 1)).all()
+    assert gate.std() > 0
+
+
+def test_attention_is_in_every_bottleneck_but_the_first_two():
+    backbone = GhostNetV2()
+    blocks = [block for stage in backbone.stages for block in stage]
+    with_attention = [hasattr(block.ghost1, 'attention') for block in blocks]
+    assert with_attention == [False] * 2 + [True] * 14
+    assert not any(hasattr(block.ghost2, 'attention') for block in blocks)
+
+
+def test_only_what_is_needed_is_built():
+    assert len(GhostNetV2(out_indices=(2,)).stages) == 3
+    assert len(GhostNetV2(out_indices=(0, 4)).stages) == 5
+    assert len(GhostNetV2(out_indices=(5,)).stages) == 6
+    wide, narrow = (
+        sum(p.numel() for p in GhostNetV2(out_indices=o).parameters()) for o in ((4,), (3,))
+    )
+    assert wide > 2 * narrow
+
+
+def test_outputs_do_not_depend_on_which_are_chosen():
+    every = randomise(GhostNetV2(0.5, out_indices=ALL)).eval()
+    some = GhostNetV2(0.5, out_indices=(1, 3)).eval()
+    some.load_state_dict(every.state_dict(), strict=False)
+    x = torch.randn(1, 3, 65, 33)
+    outs = every(x)
+    for found, index in zip(some(x), (1, 3)):
+        assert torch.equal(found, outs[index])
+
+
+def test_in_channels():
+    (out,) = GhostNetV2(0.5, in_channels=1).eval()(torch.randn(1, 1, 32, 32))
+    assert out.shape == (1, 80, 1, 1)
+
+
+@pytest.mark.parametrize('frozen', range(-1, 6))
+def test_frozen_stages(frozen):
+    backbone = GhostNetV2(0.5, out_indices=ALL, frozen_stages=frozen)
+    before = copy.deepcopy(backbone.state_dict())
+    backbone.train()
+    optimizer = torch.optim.SGD(
+        [p for p in backbone.parameters() if p.requires_grad] or [nn.Parameter(torch.zeros(1))], 0.1
+    )
+    loss = sum(out.square().mean() for out in backbone(torch.randn(2, 3, 64, 64)))
+    if loss.requires_grad:
+        loss.backward()
+    optimizer.step()
+    after = backbone.state_dict()
+    for name in before:
+        index = -1 if name.startswith('stem') else int(name.split('.')[1])
+        still = frozen >= 0 and index <= frozen
+        if still:
+            assert torch.equal(before[name], after[name]), name
+    changed = {
+        name.split('.')[1]
+        for name in before
+        if name.startswith('stages') and not torch.equal(before[name], after[name])
+    }
+    assert changed == {str(index) for index in range(frozen + 1, 6)}
+
+
+def test_norm_eval_keeps_statistics():
+    backbone = GhostNetV2(0.5, norm_eval=True).train()
+    before = copy.deepcopy(dict(backbone.named_buffers()))
+    backbone(torch.randn(2, 3, 64, 64))
+    assert all(torch.equal(before[name], value) for name, value in backbone.named_buffers())
+    assert not any(m.training for m in backbone.modules() if isinstance(m, nn.BatchNorm2d))
+    assert all(p.requires_grad for p in backbone.parameters())
+
+
+def test_with_cp_gives_the_same_gradients():
+    plain = randomise(GhostNetV2(0.5)).train()
+    checkpointed = GhostNetV2(0.5, with_cp=True).train()
+    checkpointed.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 3, 64, 64)
+    for backbone in (plain, checkpointed):
+        backbone(x)[0].square().mean().backward()
+    for a, b in zip(plain.parameters(), checkpointed.parameters()):
+        torch.testing.assert_close(a.grad, b.grad)
+
+
+def test_other_layers():
+    backbone = GhostNetV2(
+        0.5,
+        conv_cfg=dict(type='Conv2d'),
+        norm_cfg=dict(type='GN', num_groups=2),
+        act_cfg=dict(type='LeakyReLU', negative_slope=0.1),
+    )
+    kinds = {type(module) for module in backbone.modules()}
+    assert nn.GroupNorm in kinds and nn.LeakyReLU in kinds
+    assert not kinds & {nn.BatchNorm2d, nn.ReLU}
+    assert backbone(torch.randn(1, 3, 32, 32))[0].isfinite().all()
+
+
+def test_channels_last_gives_the_same_result():
+    backbone = randomise(GhostNetV2(0.5)).eval()
+    x = torch.randn(2, 3, 65, 97)
+    expected = backbone(x)[0]
+    found = backbone.to(memory_format=torch.channels_last)(x)[0]
+    assert relative_error(found, expected) < 1e-5
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ('error', 'argument', 'value'),
+    [
+        (TypeError, 'widen_factor', '1.0'),
+        (TypeError, 'widen_factor', None),
+        (TypeError, 'widen_factor', True),
+        (ValueError, 'widen_factor', 0),
+        (ValueError, 'widen_factor', -1.0),
+        (ValueError, 'widen_factor', float('nan')),
+        (ValueError, 'widen_factor', float('inf')),
+        (TypeError, 'in_channels', '3'),
+        (TypeError, 'in_channels', 3.0),
+        (ValueError, 'in_channels', 0),
+        (TypeError, 'out_indices', 4),
+        (TypeError, 'out_indices', '4'),
+        (TypeError, 'out_indices', None),
+        (TypeError, 'out_indices', ('4',)),
+        (TypeError, 'out_indices', (4.0,)),
+        (TypeError, 'out_indices', (True,)),
+        (ValueError, 'out_indices', ()),
+        (ValueError, 'out_indices', (6,)),
+        (ValueError, 'out_indices', (-1,)),
+        (ValueError, 'out_indices', (4, 2)),
+        (ValueError, 'out_indices', (4, 4)),
+        (TypeError, 'frozen_stages', '0'),
+        (TypeError, 'frozen_stages', 1.5),
+        (ValueError, 'frozen_stages', 6),
+        (ValueError, 'frozen_stages', -2),
+        (TypeError, 'norm_eval', 'yes'),
+        (TypeError, 'norm_eval', 1),
+        (TypeError, 'with_cp', 'no'),
+        (TypeError, 'conv_cfg', 'Conv2d'),
+        (TypeError, 'norm_cfg', 'BN'),
+        (TypeError, 'act_cfg', 'ReLU'),
+    ],
+)
+def test_invalid_arguments_are_named(error, argument, value):
+    with pytest.raises(error, match=f'{argument}.* must be .*, but got'):
+        GhostNetV2(**{argument: value})
+
+
+@pytest.mark.parametrize('scope', ['mmdet', 'mmseg', 'mmpretrain', 'mmghost'])
+@pytest.mark.parametrize('name', ['mmghost.GhostNetV2', 'GhostNetV2'])
+def test_registered_everywhere(scope, name):
+    registry = __import__(f'{scope}.registry', fromlist=['MODELS']).MODELS
+    for where in (registry, MODELS):
+        backbone = where.build(dict(type=name, widen_factor=0.5))
+        assert type(backbone) is GhostNetV2
+
+
+def test_init_weights_from_a_pretrained_checkpoint(tmp_path):
+    source = randomise(timm.create_model('ghostnetv2_100'))
+    torch.save(source.state_dict(), tmp_path / 'timm.pth')
+    backbone = GhostNetV2(init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'timm.pth')))
+    backbone.init_weights()
+    assert torch.equal(backbone.stem.conv.weight, source.conv_stem.weight)
+    last = backbone.stages[4][4].ghost1.attention.vertical.bn.running_var
+    assert torch.equal(last, source.blocks[8][3].ghost1.short_conv[5].running_var)

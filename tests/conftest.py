@@ -1,0 +1,33 @@
+import gzip
+
+import numpy as np
+import pytest
+
+
+def _write_idx(path, content, magic):
+    header = np.array([magic, *content.shape], '>i4').tobytes()
+    with gzip.open(path, 'wb') as file:
+        file.write(header + content.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope='session')
+def idx_folder(tmp_path_factory):
+    """A folder of idx files in Fashion-MNIST's format: 40 training and 20 test articles."""
+    folder = tmp_path_factory.mktemp('idx')
+    rng = np.random.default_rng(0)
+    for prefix, count in (('train', 40), ('t10k', 20)):
+        images = np.zeros((count, 28, 28))
+        images[:, 4:24, 6:22] = rng.integers(60, 256, (count, 20, 16))
+        _write_idx(folder / f'{prefix}-images-idx3-ubyte.gz', images, 0x803)
+        _write_idx(folder / f'{prefix}-labels-idx1-ubyte.gz', np.arange(count) % 10, 0x801)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def scenes(tmp_path_factory, idx_folder):
+    """A small data set of scenes."""
+    from mmghost.datasets import make_fashion_scenes
+
+    folder = tmp_path_factory.mktemp('data') / 'scenes'
+    make_fashion_scenes(folder, idx_folder, train_count=8, val_count=4)
+    return folder

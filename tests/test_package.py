@@ -1,0 +1,79 @@
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from helpers import ROOT
+
+
+def run_python(code, **variables):
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, **variables
+    )
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('wheel')
+    command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-q']
+    done = subprocess.run([*command, '-w', folder, ROOT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob('mmghost-*.whl'))
+
+
+def test_wheel_ships_mims_files(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, pattern in (('configs', '*.py'), ('configs', '*.yml'), ('tools', '*.py')):
+        for path in (ROOT / folder).rglob(pattern):
+            assert f'mmghost/.mim/{path.relative_to(ROOT)}' in names
+    assert 'mmghost/.mim/model-index.yml' in names
+    assert 'mmghost/backbones/ghostnetv2.py' in names
+    assert not any(name.startswith('tests/') for name in names)
+
+
+def test_wheel_requires_neither_torch_nor_mmcv(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith('METADATA'))
+    required = [
+        line.split(':')[1].split()[0]
+        for line in archive.read(name).decode().splitlines()
+        if line.startswith('Requires-Dist') and 'extra' not in line
+    ]
+    assert required == ['numpy', 'rich']
+
+
+def test_mim_finds_an_installed_wheel(wheel, tmp_path):
+    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
+    subprocess.run([*command, '--target', tmp_path, wheel], check=True)
+    code = 'from mim.utils import get_installed_path; print(get_installed_path("mmghost"))'
+    found = run_python(code, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    assert found.stdout.strip() == str(tmp_path / 'mmghost'), found.stderr
+
+
+@pytest.mark.parametrize(
+    ('package', 'version'), [('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')]
+)
+def test_unsupported_versions_are_named(package, version):
+    failed = run_python(f'import {package}; {package}.__version__ = "{version}"; import mmghost')
+    assert failed.returncode != 0
+    message = failed.stderr.strip().splitlines()[-1]
+    assert message.startswith(f'ImportError: {package} {version} is installed: mmghost takes')
+    assert '>=' in message and '<' in message
+
+
+def test_missing_mmcv_is_named():
+    failed = run_python('import sys; sys.modules["mmcv"] = None; import mmghost')
+    assert 'mmcv is not installed: mmghost takes mmcv >=' in failed.stderr
+
+
+def test_pinned_versions_are_installed():
+    """What runs these tests is the set that requirements/constraints.txt claims was tested."""
+    import mmcv
+    import mmdet
+    import mmengine
+    import mmpretrain
+    import mmseg
+
+    assert (mmengine.__version__, mmcv.__version__) == ('0.10.7', '2.1.0')
+    assert (mmdet.__version__, mmseg.__version__) == ('3.3.0', '1.2.2')
+    assert mmpretrain.__version__ == '1.2.0'

@@ -1,0 +1,128 @@
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+from helpers import ROOT
+
+
+@pytest.fixture
+def setup_env():
+    spec = importlib.util.spec_from_file_location('setup_env', ROOT / 'tools' / 'setup_env.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REQUIREMENTS = ('build', 'torch', 'openmmlab', 'mim', 'mmcv', 'runtime', 'tests')
+
+
+@pytest.mark.parametrize('minor', [10, 11, 12])
+def test_everything_required_is_pinned(setup_env, minor):
+    pins = setup_env.read_constraints((3, minor))
+    for name in REQUIREMENTS:
+        assert set(setup_env.read_names(name)) <= pins.keys()
+
+
+def test_pins_follow_python(setup_env):
+    old, new = (setup_env.read_constraints((3, minor)) for minor in (10, 12))
+    assert old['numpy'] != new['numpy']
+    assert old['torch'] == new['torch'] == '2.12.1'
+
+
+def test_the_environment_at_hand_is_sound(setup_env):
+    environment = setup_env.Environment(ROOT / 'no-venv')
+    environment.python, environment.folder = sys.executable, ROOT
+    found = environment.probe()
+    assert not found['torch']['damaged'] and not found['mmcv']['damaged']
+    assert environment.error(setup_env.PROOF_MMCV) is None
+
+
+def test_a_damaged_package_is_noticed(setup_env, tmp_path):
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', tmp_path / 'env'], check=True)
+    environment = setup_env.Environment(tmp_path / 'env')
+    site = next((tmp_path / 'env' / 'lib').glob('python*/site-packages'))
+    info = site / 'thing-1.0.dist-info'
+    info.mkdir()
+    (site / 'thing.py').write_text('x = 1\n')
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n')
+    (info / 'RECORD').write_text('thing.py,,6\n')
+    assert environment.probe()['thing'] == dict(version='1.0', damaged=False, url='')
+    (site / 'thing.py').write_text('x')
+    assert environment.probe()['thing']['damaged']
+    (site / 'thing.py').unlink()
+    assert environment.probe()['thing']['damaged']
+
+
+def test_the_wheel_key_names_the_very_torch(setup_env):
+    class Fake:
+        def __init__(self, tag):
+            self.tag = tag
+
+        def output(self, *args):
+            return self.tag
+
+    keys = {
+        setup_env.wheel_key(Fake(tag), {'mmcv': '2.1.0'})
+        for tag in ('torch2.12.1+cpu-cp311', 'torch2.12.1+cu130-cp311', 'torch2.12.1+cpu-cp312')
+    }
+    assert len(keys) == 3
+    assert all(key.startswith('mmcv2.1.0-torch2.12.1+') for key in keys)
+
+
+def test_a_bad_wheel_in_the_cache_is_refused_and_removed(setup_env, tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    monkeypatch.setattr(setup_env, 'wheel_key', lambda env, pins: 'key')
+    bad = tmp_path / 'mmghost' / 'wheels' / 'key' / 'mmcv-2.1.0-cp311-cp311-linux_x86_64.whl'
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(b'cut short')
+    good = tmp_path / 'good.whl'
+    tried = []
+
+    def install(env, wheel):
+        tried.append(wheel)
+        if wheel == bad:
+            raise setup_env.SetupError('undefined symbol')
+
+    monkeypatch.setattr(setup_env, 'install_mmcv_wheel', install)
+    monkeypatch.setattr(setup_env, 'compile_mmcv', lambda env, pins, key: good)
+    setup_env.install_mmcv(None, {'mmcv': '2.1.0'})
+    assert tried == [bad, good]
+    assert not bad.exists()
+
+
+@pytest.mark.parametrize('version', [(3, 9), (3, 13)])
+def test_unsupported_python(setup_env, monkeypatch, version):
+    monkeypatch.setattr(setup_env.sys, 'version_info', (*version, 0))
+    with pytest.raises(setup_env.SetupError, match='not supported: 3.10 to 3.12 are'):
+        setup_env.check_python()
+
+
+def test_too_little_disk(setup_env, tmp_path):
+    with pytest.raises(setup_env.SetupError, match='too little disk space: 100000000 GB'):
+        setup_env.check_disk(tmp_path / 'not' / 'yet', 100_000_000)
+
+
+def test_no_compiler(setup_env, monkeypatch):
+    monkeypatch.setenv('CXX', 'no-such-compiler')
+    with pytest.raises(setup_env.SetupError, match='no C.. compiler .no-such-compiler'):
+        setup_env.check_compiler()
+
+
+def test_no_network(setup_env, monkeypatch):
+    for name, value in {
+        'PIP_CONFIG_FILE': '/dev/null',
+        'PIP_FIND_LINKS': '',
+        'PIP_EXTRA_INDEX_URL': '',
+        'PIP_INDEX_URL': 'http://127.0.0.1:9/simple',
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(setup_env.SetupError, match='no network'):
+        setup_env.check_network(sys.executable)
+
+
+def test_other_folders_are_not_taken_for_an_environment(setup_env, tmp_path):
+    (tmp_path / 'thesis.tex').write_text('x')
+    setup = setup_env.Setup(tmp_path)
+    with pytest.raises(setup_env.SetupError, match='no virtual environment'):
+        setup.preflight([('mmghost, editable', None)])

@@ -1,0 +1,35 @@
+"""Count the parameters and multiply-adds of a config's model and of its backbone."""
+
+import argparse
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from mmghost.analysis import count_complexity
+from mmghost.utils.mm_tools import config_scope
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='a detection, segmentation or classification config')
+    parser.add_argument(
+        '--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='default: 224 224'
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    config = Config.fromfile(args.config)
+    init_default_scope(config_scope(config))
+    model = MODELS.build(config.model)
+    for name, part in (('model', model), ('backbone', model.backbone)):
+        parameters, multiply_adds = count_complexity(part, args.size)
+        print(
+            f'{name:9} {parameters / 1e6:.2f} M parameters, {multiply_adds / 1e6:.1f} M '
+            f'multiply-adds at {args.size[0]}x{args.size[1]}'
+        )
+
+
+if __name__ == '__main__':
+    main()
