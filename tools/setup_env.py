@@ -183,7 +183,7 @@ class Environment:
                 file.write(line)
                 if on_line is not None:
                     on_line(line)
-                elif time.monotonic() - reported > 20:
+                elif line.strip() and time.monotonic() - reported > 20:
                     reported = time.monotonic()
                     say(f'      {reported - started:.0f} s: {line.strip()[:80]}')
             code = process.wait()
@@ -402,6 +402,16 @@ def install_mmcv_wheel(env, wheel):
 
 def install_mmghost(env):
     env.pip('mmghost', 'install', '--no-deps', '--no-build-isolation', '-e', ROOT)
+    # mim looks for a package's .mim folder beside its metadata, where an editable install has none.
+    link = mim_link(env)
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(ROOT / 'mmghost' / '.mim')
+
+
+def mim_link(env):
+    python = f'python{sys.version_info[0]}.{sys.version_info[1]}'
+    return env.folder / 'lib' / python / 'site-packages' / 'mmghost' / '.mim'
 
 
 def install(env, name, *options):
@@ -458,8 +468,8 @@ class Setup:
         if self.all_again or torch_changes or self.wrong(found, ['mmcv']):
             steps.append((f'mmcv {self.pins["mmcv"]}', lambda: install_mmcv(env, self.pins)))
         here = found.get('mmghost', {})
-        links = ROOT / 'mmghost' / '.mim' / 'configs'
-        if here.get('url') != ROOT.as_uri() or here['damaged'] or not links.exists():
+        configs = mim_link(env) / 'configs'
+        if here.get('url') != ROOT.as_uri() or here['damaged'] or not configs.exists():
             steps.append(('mmghost, editable', lambda: install_mmghost(env)))
         return steps
 
