@@ -26,24 +26,31 @@ PYTHONS = ((3, 10), (3, 12))  # oldest and newest
 ENV_GB, COMPILE_GB = 11, 2  # free space needed by torch and the rest, and by the compile
 
 PROBE = r"""
-import importlib.metadata as metadata, json, os, re
-found = {}
+import collections, importlib.metadata as metadata, json, os, re
+dists = {}
 for dist in metadata.distributions():
     name = re.sub('[-_.]+', '-', dist.metadata['Name'] or '').lower()
-    if not name or name in found:
-        continue
-    damaged = dist.files is None
-    for file in dist.files or ():
-        if file.size is None or str(file).endswith('.pyc'):
+    dists.setdefault(name, dist)
+owners = collections.Counter(str(file) for dist in dists.values() for file in dist.files or ())
+
+def damaged(dist):
+    if dist.files is None:
+        return True
+    for file in dist.files:
+        # Some packages overwrite each other's tests/__init__.py
+        if file.size is None or str(file).endswith('.pyc') or owners[str(file)] > 1:
             continue
         try:
-            damaged = os.stat(dist.locate_file(file)).st_size != file.size
+            if os.stat(dist.locate_file(file)).st_size != file.size:
+                return True
         except OSError:
-            damaged = True
-        if damaged:
-            break
-    editable = json.loads(dist.read_text('direct_url.json') or '{}').get('url', '')
-    found[name] = dict(version=dist.version, damaged=damaged, url=editable)
+            return True
+    return False
+
+found = {}
+for name, dist in dists.items():
+    url = json.loads(dist.read_text('direct_url.json') or '{}').get('url', '')
+    found[name] = dict(version=dist.version, damaged=damaged(dist), url=url)
 print(json.dumps(found))
 """
 
