@@ -4,10 +4,10 @@ import re
 
 import pytest
 import torch
+from helpers import ROOT
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from helpers import ROOT
 from mmghost.backbones import GhostNetV2
 
 README = (ROOT / 'README.md').read_text()

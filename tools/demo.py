@@ -10,7 +10,7 @@ CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 DEMOS = {
     'det': (
         run_detection_demo,
-        CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-4e_fashion-scenes.py',
+        CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py',
     ),
 }
 

@@ -1,5 +1,3 @@
-from collections.abc import Sequence
-
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, ModuleList, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -136,7 +134,6 @@ class GhostNetV2(BaseModule):
     @staticmethod
     def _check_out_indices(out_indices, last_index):
         allowed = f'a sequence of ascending integers from 0 to {last_index}'
-        check_type('out_indices', out_indices, Sequence, allowed)
         check_type('out_indices', out_indices, (list, tuple, range), allowed)
         for index in out_indices:
             check_int('each of out_indices', index, 0, last_index)

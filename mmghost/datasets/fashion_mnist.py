@@ -42,8 +42,16 @@ def _download(folder):
     FashionMNIST(data_root=str(folder), split='train', download=True)
 
 
+def local_fashion_mnist():
+    """Return the folder of an earlier download or of Debian's package, None if neither is whole."""
+    for folder in (DOWNLOAD_FOLDER, DEBIAN_FOLDER):
+        if not _missing(folder):
+            return folder
+    return None
+
+
 def find_fashion_mnist(source=None):
-    """Find the folder that holds the four idx files.
+    """Find the folder that holds the four idx files, or download them.
 
     Looks in ``source`` alone if it is given; otherwise in an earlier download, in Debian's
     package, and at last tries mmpretrain's download.
@@ -64,9 +72,9 @@ def find_fashion_mnist(source=None):
                 f'{source} lacks {", ".join(missing)} of Fashion-MNIST: {HOW_TO_GET}.'
             )
         return Path(source)
-    for folder in (DOWNLOAD_FOLDER, DEBIAN_FOLDER):
-        if not _missing(folder):
-            return folder
+    folder = local_fashion_mnist()
+    if folder is not None:
+        return folder
     try:
         _download(DOWNLOAD_FOLDER)
     except Exception as error:

@@ -4,8 +4,7 @@ import os
 import shutil
 import subprocess
 
-from mmghost.datasets import find_fashion_mnist, make_fashion_scenes
-from mmghost.datasets.fashion_mnist import DEBIAN_FOLDER, DOWNLOAD_FOLDER
+from mmghost.datasets import find_fashion_mnist, local_fashion_mnist, make_fashion_scenes
 
 DEBIAN_PACKAGE = 'dataset-fashion-mnist'
 
@@ -29,7 +28,7 @@ def prepare_scenes(data_root, train_count, val_count, source=None):
         val_count (int): Validation scenes.
         source (str | Path, optional): Folder of Fashion-MNIST's idx files. Defaults to None.
     """
-    if source is None and not any(folder.is_dir() for folder in (DOWNLOAD_FOLDER, DEBIAN_FOLDER)):
+    if source is None and local_fashion_mnist() is None:
         install_debian_package()
     made = make_fashion_scenes(
         data_root, find_fashion_mnist(source), train_count=train_count, val_count=val_count

@@ -13,9 +13,11 @@ def print_report(title, metrics, paths):
         paths (dict[str, Path]): What lies where.
     """
     table = Table(title=title, show_header=False, title_justify='left')
+    table.add_column(no_wrap=True)
+    table.add_column(overflow='fold')
     for name, value in metrics.items():
         table.add_row(name, value)
     table.add_section()
     for name, path in paths.items():
         table.add_row(name, str(path))
-    Console(soft_wrap=True).print(table)
+    Console().print(table)

@@ -7,8 +7,8 @@ from helpers import randomise
 from mmengine.registry import MODELS
 from torch import nn
 
-import mmghost
 from mmghost.backbones import GhostNetV2
+from mmghost.checkpoint import rename_timm_keys
 from mmghost.layers import DFCAttention
 
 ALL = (0, 1, 2, 3, 4, 5)
@@ -46,24 +46,26 @@ def test_final_map_equals_timm(name, size):
 @pytest.mark.parametrize('size', SIZES)
 @pytest.mark.parametrize('name', TIMM)
 def test_gradients_equal_timm_in_training(name, size):
-    theirs, ours = make_pair(name)
-    x = torch.randn(2, 3, *size)
-    expected, (found,) = theirs.train().forward_features(x), ours.train()(x)
+    theirs, ours = (model.double().train() for model in make_pair(name))
+    x = torch.randn(2, 3, *size, dtype=torch.double)
+    expected, (found,) = theirs.forward_features(x), ours(x)
     weight = torch.randn_like(expected)
     (expected * weight).sum().backward()
     (found * weight).sum().backward()
-    grads = {key: value.grad for key, value in theirs.named_parameters() if value.grad is not None}
-    mmghost.checkpoint.rename_timm_keys(grads)
-    ours_grads = dict(ours.named_parameters())
-    assert grads.keys() == ours_grads.keys()
+
+    expected_grads = {
+        key: value.grad for key, value in theirs.named_parameters() if value.grad is not None
+    }
+    rename_timm_keys(expected_grads)
+    grads = {key: value.grad for key, value in ours.named_parameters()}
+    assert grads.keys() == expected_grads.keys()
     for key, grad in grads.items():
-        torch.testing.assert_close(
-            ours_grads[key].grad, grad, rtol=1e-4, atol=1e-5 * grad.abs().max().item() + 1e-7
-        )
-    theirs_statistics = dict(theirs.named_buffers())
-    mmghost.checkpoint.rename_timm_keys(theirs_statistics)
+        assert relative_error(grad, expected_grads[key]) < 1e-9, key
+
+    statistics = dict(theirs.named_buffers())
+    rename_timm_keys(statistics)
     for key, value in ours.named_buffers():
-        torch.testing.assert_close(value, theirs_statistics[key])
+        torch.testing.assert_close(value, statistics[key])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from helpers import CONFIGS, ROOT
 
 DETECTION = """
-_base_ = '{configs}/detection/yolov3_ghostnetv2-1.0x_1xb16-128-4e_fashion-scenes.py'
+_base_ = '{configs}/detection/yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
 data_root = '{scenes}/'
 model = dict(backbone=dict(widen_factor=0.5), neck=dict(in_channels=[80, 56, 20]))
 train_dataloader = dict(
