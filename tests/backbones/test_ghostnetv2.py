@@ -59,8 +59,10 @@ def test_gradients_equal_timm_in_training(name, size):
     rename_timm_keys(expected_grads)
     grads = {key: value.grad for key, value in ours.named_parameters()}
     assert grads.keys() == expected_grads.keys()
+    # Some gradients are zero in exact arithmetic: a shift before a batch norm changes nothing.
     for key, grad in grads.items():
-        assert relative_error(grad, expected_grads[key]) < 1e-9, key
+        torch.testing.assert_close(grad, expected_grads[key], rtol=1e-8, atol=1e-9, msg=key)
+    assert sum(grad.abs().max() > 1e-3 for grad in grads.values()) > 0.8 * len(grads)
 
     statistics = dict(theirs.named_buffers())
     rename_timm_keys(statistics)

@@ -4,6 +4,8 @@ import sys
 import pytest
 from helpers import CONFIGS, ROOT
 
+SCENES = 'dataset_converters/fashion_scenes.py'
+
 
 def run_tool(name, *words, cwd):
     command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / name), *map(str, words)]
@@ -12,14 +14,9 @@ def run_tool(name, *words, cwd):
 
 def test_fashion_scenes(tmp_path, idx_folder):
     words = ('--source', idx_folder, '--out-dir', 'out', '--train-count', 3, '--val-count', 2)
-    assert (
-        'made from' in run_tool('dataset_converters/fashion_scenes.py', *words, cwd=tmp_path).stdout
-    )
+    assert 'made from' in run_tool(SCENES, *words, cwd=tmp_path).stdout
     assert len(list(tmp_path.glob('out/images/*/*.jpg'))) == 5
-    assert (
-        'up to date'
-        in run_tool('dataset_converters/fashion_scenes.py', *words, cwd=tmp_path).stdout
-    )
+    assert 'up to date' in run_tool(SCENES, *words, cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
@@ -37,7 +34,7 @@ def test_mistakes_are_named(tmp_path, idx_folder, words, message):
     (tmp_path / 'taken' / 'file').touch()
     if '--source' not in words:
         words = ('--source', idx_folder, *words)
-    failed = run_tool('dataset_converters/fashion_scenes.py', *words, cwd=tmp_path)
+    failed = run_tool(SCENES, *words, cwd=tmp_path)
     assert failed.returncode != 0
     assert message in failed.stderr
     assert 'Traceback' not in failed.stderr
