@@ -44,13 +44,20 @@ def test_detectors_train_and_predict(path):
     assert all(result.pred_instances.bboxes.shape[-1] == 4 for result in results)
 
 
+def without_scope(node):
+    """Drop the marks that mmengine leaves in what is inherited from another package."""
+    if isinstance(node, dict):
+        return {key: without_scope(value) for key, value in node.items() if key != '_scope_'}
+    return [without_scope(item) for item in node] if isinstance(node, (list, tuple)) else node
+
+
 @pytest.mark.parametrize('path', COCO, ids=lambda path: path.stem)
 def test_coco_configs_change_only_the_backbone(path):
-    found = Config.fromfile(path).to_dict()
+    found = without_scope(Config.fromfile(path).to_dict())
     name = path.name.replace('ghostnetv2-1.0x', 'mobilenetv2')
     folder = Path(get_installed_path('mmdet'), '.mim', 'configs', 'yolo')
-    base = Config.fromfile(folder / name).to_dict()
-    assert found['model'].pop('backbone') == dict(type='mmghost.GhostNetV2', out_indices=(2, 3, 4))
+    base = without_scope(Config.fromfile(folder / name).to_dict())
+    assert found['model'].pop('backbone') == dict(type='mmghost.GhostNetV2', out_indices=[2, 3, 4])
     base['model'].pop('backbone')
     assert found['model']['neck'].pop('in_channels') == [160, 112, 40]
     base['model']['neck'].pop('in_channels')

@@ -37,7 +37,7 @@ def test_config_builds_and_runs(tmp_path, text):
     model = MODELS.build(config.model).eval()
     assert isinstance(model.backbone, GhostNetV2)
     with torch.no_grad():
-        feats = model.extract_feat(torch.randn(1, 3, 65, 97))
+        feats = model.extract_feat(torch.randn(1, 3, 64, 96))
         if hasattr(model, 'decode_head'):
             model.decode_head(feats)
         else:

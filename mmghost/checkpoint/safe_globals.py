@@ -5,6 +5,8 @@ mmengine (to 0.10.7) keeps its logs as ``HistoryBuffer`` objects and numpy value
 Those, and nothing else, are allowed here; see torch.serialization.add_safe_globals.
 """
 
+import pickle
+
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
@@ -14,7 +16,7 @@ from mmengine.utils import digit_version
 def _history_buffer_method(owner, name):
     """Stand in for ``getattr``, which pickle calls for HistoryBuffer's own statistics only."""
     if owner is not HistoryBuffer or name not in ('mean', 'max', 'min', 'current'):
-        raise AttributeError(f'a checkpoint may not look up {name!r} of {owner!r}')
+        raise pickle.UnpicklingError(f'a checkpoint may not look up {name!r} of {owner!r}')
     return getattr(HistoryBuffer, name)
 
 

@@ -1,6 +1,8 @@
 """Fashion-MNIST's idx files: where they are found and how they are read."""
 
 import gzip
+import math
+import struct
 import zlib
 from pathlib import Path
 
@@ -93,15 +95,17 @@ def _read_idx(path, magic, dims):
             content = file.read()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f'{path} is not a whole gzip file: {error}.') from error
-    header = np.frombuffer(content[: 4 * (1 + dims)], '>i4')
-    if len(header) != 1 + dims or header[0] != magic:
-        found = f'{header[0]:#010x}' if len(header) else 'nothing'
-        raise ValueError(f'{path} must begin with the idx magic number {magic:#010x}, not {found}.')
-    shape = tuple(int(size) for size in header[1:])
-    body = content[4 * (1 + dims) :]
-    if len(body) != np.prod(shape):
+    header = struct.Struct(f'>{1 + dims}I')
+    if len(content) < header.size or header.unpack_from(content)[0] != magic:
         raise ValueError(
-            f'{path} should hold {np.prod(shape)} bytes of shape {shape}, but holds {len(body)}.'
+            f'{path} must begin with the idx magic number {magic:#010x} and {dims} sizes, '
+            f'but begins with {content[: header.size].hex() or "nothing"}.'
+        )
+    shape = header.unpack_from(content)[1:]
+    body = content[header.size :]
+    if len(body) != math.prod(shape):
+        raise ValueError(
+            f'{path} should hold {math.prod(shape)} bytes of shape {shape}, but holds {len(body)}.'
         )
     return np.frombuffer(body, np.uint8).reshape(shape)
 

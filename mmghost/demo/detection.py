@@ -14,12 +14,16 @@ from .report import print_report
 
 def _precisions(metrics, classes):
     """Pick AP, AP50 and the classes' AP out of CocoMetric's results."""
-    rows = {
-        'AP': metrics['coco/bbox_mAP'],
-        'AP50': metrics['coco/bbox_mAP_50'],
-        **{f'AP of {name}': metrics[f'coco/{name}_precision'] for name in classes},
+    keys = {
+        'AP': 'coco/bbox_mAP',
+        'AP50': 'coco/bbox_mAP_50',
+        **{f'AP of {name}': f'coco/{name}_precision' for name in classes},
     }
-    return {name: f'{value:.3f}' for name, value in rows.items()}
+    # CocoMetric reports nothing where nothing at all was detected.
+    return {
+        name: f'{metrics[key]:.3f}' if key in metrics else 'no detections'
+        for name, key in keys.items()
+    }
 
 
 def run_detection_demo(
