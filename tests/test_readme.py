@@ -16,16 +16,20 @@ SNIPPETS = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
 PLAIN_NAME = SNIPPETS[0].replace('mmghost.', '') + "custom_imports = dict(imports=['mmghost'])\n"
 
 PURE_PYTHON = """
-from mmengine.config import read_base
-
-with read_base():
-    from mmdet.configs.retinanet.retinanet_r50_fpn_1x_coco import *
-
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+from mmdet.models.dense_heads import FCOSHead
+from mmdet.models.detectors import FCOS
+from mmdet.models.necks import FPN
 from mmghost.backbones import GhostNetV2
 
-model.update(dict(
-    backbone=dict(_delete_=True, type=GhostNetV2, out_indices=(1, 2, 3, 4), frozen_stages=0),
-    neck=dict(in_channels=[24, 40, 112, 160])))
+default_scope = 'mmdet'
+model = dict(
+    type=FCOS,
+    data_preprocessor=dict(type=DetDataPreprocessor),
+    backbone=dict(type=GhostNetV2, out_indices=(2, 3, 4), frozen_stages=0),
+    neck=dict(type=FPN, in_channels=[40, 112, 160], out_channels=32, num_outs=3),
+    bbox_head=dict(
+        type=FCOSHead, num_classes=3, in_channels=32, feat_channels=32, strides=[8, 16, 32]))
 """
 
 
@@ -33,7 +37,7 @@ model.update(dict(
 def test_config_builds_and_runs(tmp_path, text):
     (tmp_path / 'config.py').write_text(text)
     config = Config.fromfile(tmp_path / 'config.py')
-    init_default_scope(config.default_scope or 'mmdet')
+    init_default_scope(config.default_scope)
     model = MODELS.build(config.model).eval()
     assert isinstance(model.backbone, GhostNetV2)
     with torch.no_grad():

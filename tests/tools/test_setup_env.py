@@ -1,6 +1,7 @@
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from helpers import ROOT
@@ -32,7 +33,7 @@ def test_pins_follow_python(setup_env):
 
 def test_the_environment_at_hand_is_sound(setup_env):
     environment = setup_env.Environment(ROOT / 'no-venv')
-    environment.python, environment.folder = sys.executable, ROOT
+    environment.python, environment.folder = Path(sys.executable), ROOT
     found = environment.probe()
     assert not found['torch']['damaged'] and not found['mmcv']['damaged']
     assert environment.error(setup_env.PROOF_MMCV) is None

