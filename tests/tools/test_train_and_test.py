@@ -62,7 +62,7 @@ test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=1),
     checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False, save_best='mIoU'),
-    visualization=dict(type='SegVisualizationHook'))
+    visualization=dict(type='SegVisualizationHook', interval=1))
 del loader
 """
 
@@ -78,7 +78,7 @@ model = dict(
         dropout_rate=0.2, loss=dict(type='CrossEntropyLoss')))
 def loader(split, train):
     return dict(
-        batch_size=4, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=train),
+        batch_size=4, num_workers=0, persistent_workers=False, sampler=dict(type='DefaultSampler', shuffle=train),
         dataset=dict(
             type='CustomDataset', data_root='{folders}/' + split,
             pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')]))
