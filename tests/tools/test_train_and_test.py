@@ -78,7 +78,8 @@ model = dict(
         dropout_rate=0.2, loss=dict(type='CrossEntropyLoss')))
 def loader(split, train):
     return dict(
-        batch_size=4, num_workers=0, persistent_workers=False, sampler=dict(type='DefaultSampler', shuffle=train),
+        batch_size=4, num_workers=0, persistent_workers=False,
+        sampler=dict(type='DefaultSampler', shuffle=train),
         dataset=dict(
             type='CustomDataset', data_root='{folders}/' + split,
             pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')]))
