@@ -49,20 +49,20 @@ def run_detection_demo(
     config = Config.fromfile(config_file)
     overrides = {}
     if data_root is not None:
-        data_root = Path(data_root)
         for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            overrides[f'{loader}.dataset.data_root'] = data_root
+            overrides[f'{loader}.dataset.data_root'] = str(data_root)
+        annotations = Path(data_root) / 'annotations' / 'instances_validation.json'
         for evaluator in ('val_evaluator', 'test_evaluator'):
-            annotations = data_root / 'annotations' / 'instances_validation.json'
-            overrides[f'{evaluator}.ann_file'] = annotations
+            overrides[f'{evaluator}.ann_file'] = str(annotations)
     if epochs is not None:
         overrides['train_cfg.max_epochs'] = epochs
-    config.merge_from_dict({key: str(value) for key, value in overrides.items()})
+    config.merge_from_dict(overrides)
     init_default_scope(config.default_scope)
 
     prepare_scenes(config.train_dataloader.dataset.data_root, train_count, val_count, source)
     options = ('--work-dir', work_dir)
     run_mim(*('train', 'mmdet', config_file, *options, '--resume', 'auto'), cfg_options=overrides)
+    log, iterations = training_log(work_dir)
     checkpoint = last_checkpoint(work_dir)
     run_mim(
         *('test', 'mmdet', config_file, '--checkpoint', checkpoint, *options),
@@ -71,7 +71,6 @@ def run_detection_demo(
     metrics = test_metrics(work_dir)
     picture = draw_detections(config, checkpoint, Path(work_dir) / 'detections.png')
 
-    log, iterations = training_log(work_dir)
     speeds = {}
     if iterations:
         batch = config.train_dataloader.batch_size
