@@ -12,11 +12,11 @@ class DFCAttention(BaseModule):
     (Eq. 5) are run as depthwise convolutions, which share weights between positions and take any
     input size. Section 4.2, "Feature downsampling": all of it runs at half the resolution.
 
-    Where paper and released weights differ, this follows the weights: 2x2 average pooling with
-    stride 2 (a last odd row or column is dropped), a 1x1 convolution, first 1xK along the width,
-    then Kx1 along the height, a batch norm after each, K = 5 throughout (the text has 9, 7 and 5
-    by stage in its ablation), the sigmoid before the upsampling, and nearest upsampling (the text
-    says bilinear).
+    The computation is that of the released weights: 2x2 average pooling with stride 2 (a last odd
+    row or column is dropped), a 1x1 convolution, 1xK along the width, Kx1 along the height, a batch
+    norm after each, the sigmoid, and nearest upsampling. The paper's text differs: it upsamples
+    bilinearly (Section 4.2), goes along the height first (Eq. 4), and has K by stage, 9, 7 and 5,
+    as the best of Table 6 where the weights have 5 throughout.
 
     A map that is one pixel high or wide is not pooled in that direction.
 
