@@ -236,20 +236,12 @@ def check_disk(folder, gigabytes):
         )
 
 
-def check_network(python):
+def check_network(env):
     """Fetch one small wheel the way pip is configured to."""
-    name = 'wheel'
     with tempfile.TemporaryDirectory() as folder:
-        command = [python, '-m', 'pip', 'download', '--no-deps', '--no-cache-dir', '-q']
-        command += ['--timeout', '15', '--retries', '1', '-d', folder, name]
-        done = subprocess.run(
-            [str(part) for part in command],
-            capture_output=True,
-            text=True,
-            env={**os.environ, 'PIP_DISABLE_PIP_VERSION_CHECK': '1'},
-        )
-    if done.returncode:
-        raise SetupError('no network: pip cannot fetch a package from its index.')
+        options = ('--no-deps', '--no-cache-dir', '--timeout', '15', '--retries', '1')
+        if env.output('-m', 'pip', 'download', *options, '-d', folder, 'wheel') is None:
+            raise SetupError('no network: pip cannot fetch a package from its index.')
 
 
 def check_compiler():
@@ -448,8 +440,6 @@ class Setup:
         """List the steps to do, as (name, function)."""
         env, steps = self.env, []
         sound = venv_is_sound(env)
-        if not sound:
-            steps.append((f'virtual environment {env.folder}', self.make_venv))
         found = env.probe() if sound else {}
         broken = [
             name
@@ -476,8 +466,12 @@ class Setup:
             steps.append((f'mmcv {self.pins["mmcv"]}', lambda: install_mmcv(env, self.pins)))
         here = found.get('mmghost', {})
         configs = mim_link(env) / 'configs'
+        if steps:
+            steps.insert(0, ('network', lambda: check_network(env)))
         if here.get('url') != ROOT.as_uri() or here['damaged'] or not configs.exists():
             steps.append(('mmghost, editable', lambda: install_mmghost(env)))
+        if not sound:
+            steps.insert(0, (f'virtual environment {env.folder}', self.make_venv))
         return steps
 
     def make_venv(self):
@@ -501,8 +495,6 @@ class Setup:
         if 'mmcv ' in names and not cached_wheels(self.pins):
             check_compiler()
             check_disk(cache_folder(), COMPILE_GB)
-        if names != 'mmghost, editable':
-            check_network(sys.executable)
 
     def run(self):
         started = time.monotonic()

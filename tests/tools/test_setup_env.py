@@ -118,8 +118,10 @@ def test_no_network(setup_env, monkeypatch):
         'PIP_INDEX_URL': 'http://127.0.0.1:9/simple',
     }.items():
         monkeypatch.setenv(name, value)
+    environment = setup_env.Environment(ROOT / 'no-venv')
+    environment.python, environment.folder = Path(sys.executable), ROOT
     with pytest.raises(setup_env.SetupError, match='no network'):
-        setup_env.check_network(sys.executable)
+        setup_env.check_network(environment)
 
 
 def test_other_folders_are_not_taken_for_an_environment(setup_env, tmp_path):
