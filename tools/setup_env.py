@@ -26,31 +26,31 @@ PYTHONS = ((3, 10), (3, 12))  # oldest and newest
 ENV_GB, COMPILE_GB = 11, 2  # free space needed by torch and the rest, and by the compile
 
 PROBE = r"""
-import collections, importlib.metadata as metadata, json, os, re
-dists = {}
+import collections, csv, importlib.metadata as metadata, json, os, re
+dists, records = {}, {}
 for dist in metadata.distributions():
     name = re.sub('[-_.]+', '-', dist.metadata['Name'] or '').lower()
-    dists.setdefault(name, dist)
-owners = collections.Counter(str(file) for dist in dists.values() for file in dist.files or ())
+    if name not in dists:
+        dists[name] = dist
+        records[name] = list(csv.reader((dist.read_text('RECORD') or '').splitlines()))
+owners = collections.Counter(path for record in records.values() for path, _, _ in record)
 
-def damaged(dist):
-    if dist.files is None:
-        return True
-    for file in dist.files:
+def damaged(name):
+    for path, _, size in records[name]:
         # Some packages overwrite each other's tests/__init__.py
-        if file.size is None or str(file).endswith('.pyc') or owners[str(file)] > 1:
+        if not size or path.endswith('.pyc') or owners[path] > 1:
             continue
         try:
-            if os.stat(dist.locate_file(file)).st_size != file.size:
+            if os.stat(dists[name].locate_file(path)).st_size != int(size):
                 return True
         except OSError:
             return True
-    return False
+    return not records[name]
 
 found = {}
 for name, dist in dists.items():
     url = json.loads(dist.read_text('direct_url.json') or '{}').get('url', '')
-    found[name] = dict(version=dist.version, damaged=damaged(dist), url=url)
+    found[name] = dict(version=dist.version, damaged=damaged(name), url=url)
 print(json.dumps(found))
 """
 
