@@ -2,8 +2,6 @@
 
 from importlib import import_module
 
-from mmengine.utils import digit_version
-
 # package: (oldest accepted, first refused)
 SUPPORTED = {
     'mmengine': ('0.8.3', '1.0.0'),
@@ -21,5 +19,7 @@ def check_versions():
             if error.name != name:
                 raise
             raise ImportError(f'{name} is not installed: {allowed}.') from None
+        from mmengine.utils import digit_version  # mmengine comes first in SUPPORTED
+
         if not (digit_version(oldest) <= digit_version(found) < digit_version(too_new)):
             raise ImportError(f'{name} {found} is installed: {allowed}.')

@@ -61,9 +61,10 @@ def test_unsupported_versions_are_named(package, version):
     assert '>=' in message and '<' in message
 
 
-def test_missing_mmcv_is_named():
-    failed = run_python('import sys; sys.modules["mmcv"] = None; import mmghost')
-    assert 'mmcv is not installed: mmghost takes mmcv >=' in failed.stderr
+@pytest.mark.parametrize('package', ['mmcv', 'mmengine'])
+def test_missing_packages_are_named(package):
+    failed = run_python(f'import sys; sys.modules["{package}"] = None; import mmghost')
+    assert f'{package} is not installed: mmghost takes {package} >=' in failed.stderr
 
 
 def test_pinned_versions_are_installed():
