@@ -347,7 +347,9 @@ def compile_mmcv(env, pins, key):
             unpacked = build / 'unpacked'
             shutil.rmtree(unpacked, ignore_errors=True)
             with tarfile.open(next(Path(download).glob('*.tar.gz'))) as archive:
-                archive.extractall(unpacked, filter='data')
+                # Python has known filters since 3.10.12 and 3.11.4
+                safe = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
+                archive.extractall(unpacked, **safe)
             (unpacked / source.name).rename(source)
     wheels = build / 'wheels'
     env.run(
