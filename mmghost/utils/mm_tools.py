@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 SCOPES = ('mmdet', 'mmseg', 'mmpretrain')
+SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
 def config_scope(config):
@@ -52,9 +53,13 @@ def run_mm_tool(name, description):
     if not words or words[0] in ('-h', '--help'):
         sys.exit(usage) if not words else print(usage)
         return
-    config_file = Path(words[0])
+    # Not simply the first word: torch.distributed.launch puts --local-rank before it.
+    files = [word for word in words if Path(word).suffix in SUFFIXES and word[0] != '-']
+    if not files:
+        sys.exit(f'error: no config file ({", ".join(SUFFIXES)}) is given.')
+    config_file = Path(files[0])
     if not config_file.is_file():
-        sys.exit(f'error: there is no config file {config_file}; it comes first.')
+        sys.exit(f'error: there is no config file {config_file}.')
     try:
         scope = config_scope(Config.fromfile(config_file))
     except ValueError as error:
