@@ -9,19 +9,22 @@ MIM_FILES = ('configs', 'tools', 'model-index.yml')  # what mim looks for in a p
 
 
 class BuildPyWithMim(build_py):
-    """Put mim's files into ``mmghost/.mim``: copied into a wheel, linked in an editable install."""
+    """Put copies of mim's files into ``mmghost/.mim`` of the wheel, an editable one's too.
+
+    mim looks for them beside the package's metadata, which is where the wheel is unpacked, not
+    where the sources of an editable install are.
+    """
 
     def run(self):
         super().run()
         editable = getattr(self, 'editable_mode', False)
-        folder = (ROOT if editable else Path(self.build_lib)) / 'mmghost' / '.mim'
+        wheel = self.get_finalized_command('install').install_lib if editable else self.build_lib
+        folder = Path(wheel, 'mmghost', '.mim')
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name in MIM_FILES:
             source, target = ROOT / name, folder / name
-            if editable:
-                target.symlink_to(Path('..', '..', name))
-            elif source.is_dir():
+            if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
             else:
                 shutil.copy2(source, target)

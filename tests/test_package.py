@@ -22,13 +22,24 @@ def wheel(tmp_path_factory):
     return next(folder.glob('mmghost-*.whl'))
 
 
-def test_wheel_ships_mims_files(wheel):
-    names = set(zipfile.ZipFile(wheel).namelist())
+@pytest.fixture(scope='module')
+def editable_wheel(tmp_path_factory):
+    """The wheel that ``pip install -e`` unpacks beside the metadata."""
+    folder = tmp_path_factory.mktemp('editable')
+    code = f'from setuptools.build_meta import build_editable; build_editable({str(folder)!r})'
+    done = run_python(code, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob('mmghost-*.whl'))
+
+
+@pytest.mark.parametrize('kind', ['wheel', 'editable_wheel'])
+def test_wheel_ships_mims_files(kind, request):
+    names = set(zipfile.ZipFile(request.getfixturevalue(kind)).namelist())
     for folder, pattern in (('configs', '*.py'), ('configs', '*.yml'), ('tools', '*.py')):
         for path in (ROOT / folder).rglob(pattern):
             assert f'mmghost/.mim/{path.relative_to(ROOT)}' in names
     assert 'mmghost/.mim/model-index.yml' in names
-    assert 'mmghost/backbones/ghostnetv2.py' in names
+    assert ('mmghost/backbones/ghostnetv2.py' in names) == (kind == 'wheel')
     assert not any(name.startswith('tests/') for name in names)
 
 
@@ -43,12 +54,18 @@ def test_wheel_requires_neither_torch_nor_mmcv(wheel):
     assert required == ['numpy', 'rich']
 
 
-def test_mim_finds_an_installed_wheel(wheel, tmp_path):
+@pytest.mark.parametrize('kind', ['wheel', 'editable_wheel'])
+def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
     command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
+    wheel = request.getfixturevalue(kind)
     subprocess.run([*command, '--target', tmp_path, wheel], check=True)
-    code = 'from mim.utils import get_installed_path; print(get_installed_path("mmghost"))'
+    code = (
+        'from mim.utils import get_installed_path; print(get_installed_path("mmghost"));'
+        'from mim.commands.search import get_model_info; print(len(get_model_info("mmghost")))'
+    )
     found = run_python(code, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
-    assert found.stdout.strip() == str(tmp_path / 'mmghost'), found.stderr
+    configs = list((ROOT / 'configs').glob('*/*.py'))
+    assert found.stdout.split() == [str(tmp_path / 'mmghost'), str(len(configs))], found.stderr
 
 
 @pytest.mark.parametrize(

@@ -403,16 +403,24 @@ def install_mmcv_wheel(env, wheel):
 
 def install_mmghost(env):
     env.pip('mmghost', 'install', '--no-deps', '--no-build-isolation', '-e', ROOT)
-    # mim looks for a package's .mim folder beside its metadata, where an editable install has none.
-    link = mim_link(env)
-    link.parent.mkdir(exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(ROOT / 'mmghost' / '.mim')
 
 
-def mim_link(env):
+def mim_is_stale(env):
+    """Tell whether the environment's copies of mim's files differ from the sources."""
     python = f'python{sys.version_info[0]}.{sys.version_info[1]}'
-    return env.folder / 'lib' / python / 'site-packages' / 'mmghost' / '.mim'
+    copies = env.folder / 'lib' / python / 'site-packages' / 'mmghost' / '.mim'
+    names = ('configs', 'tools', 'model-index.yml')
+    return any(content(ROOT / name) != content(copies / name) for name in names)
+
+
+def content(path):
+    """Read a file, or all files of a folder by relative path; not compiled Python."""
+    files = [file for file in path.rglob('*') if file.is_file()] if path.is_dir() else [path]
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in files
+        if file.is_file() and '__pycache__' not in file.parts
+    }
 
 
 def install(env, name, *options):
@@ -467,10 +475,9 @@ class Setup:
         if self.all_again or torch_changes or self.wrong(found, ['mmcv']):
             steps.append((f'mmcv {self.pins["mmcv"]}', lambda: install_mmcv(env, self.pins)))
         here = found.get('mmghost', {})
-        configs = mim_link(env) / 'configs'
         if steps:
             steps.insert(0, ('network', lambda: check_network(env)))
-        if here.get('url') != ROOT.as_uri() or here['damaged'] or not configs.exists():
+        if here.get('url') != ROOT.as_uri() or here['damaged'] or mim_is_stale(env):
             steps.append(('mmghost, editable', lambda: install_mmghost(env)))
         if not sound:
             steps.insert(0, (f'virtual environment {env.folder}', self.make_venv))
