@@ -6,6 +6,7 @@ from mmghost.checkpoint import rename_timm_keys
 from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
+    check_choice,
     check_int,
     check_optional_dict,
     check_positive,
@@ -15,6 +16,7 @@ from mmghost.utils import (
 
 from .stages import FINAL_CHANNELS, STAGES, STEM_CHANNELS
 
+OUTPUT_STRIDES = (8, 16, 32)
 PLAIN_BOTTLENECKS = 2  # the first ones have no DFC attention
 
 
@@ -41,6 +43,11 @@ class GhostNetV2(BaseModule):
             of 4. The paper's widths are 1.0, 1.3 and 1.6. Defaults to 1.0.
         in_channels (int): Channels of the input image. Defaults to 3.
         out_indices (Sequence[int]): The outputs, ascending, from 0 to 5. Defaults to (4, ).
+        output_stride (int): The largest stride, 8, 16 or 32. A stage that would exceed it keeps the
+            resolution, and every spatial kernel after the place of its stride is dilated instead
+            (those of DFC attention too), so that weights trained at stride 32 see the
+            neighbourhoods they know: every 2nd or 4th pixel of such a map is that of stride 32,
+            but for squeeze-and-excitation, whose mean is over the denser map. Defaults to 32.
         frozen_stages (int): Stem and stages up to this out index are frozen: no gradients, and
             norm layers in eval mode. -1 freezes nothing. Defaults to -1.
         norm_eval (bool): Keep the statistics of all batch norm layers in training.
@@ -56,7 +63,8 @@ class GhostNetV2(BaseModule):
 
     Shape:
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
-        ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index.
+        ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index, the stride
+        being that of the table or ``output_stride``, whichever is less.
 
     Raises:
         TypeError, ValueError: If an argument is of the wrong type or out of its range.
@@ -67,6 +75,7 @@ class GhostNetV2(BaseModule):
         widen_factor=1.0,
         in_channels=3,
         out_indices=(4,),
+        output_stride=32,
         frozen_stages=-1,
         norm_eval=False,
         with_cp=False,
@@ -87,6 +96,7 @@ class GhostNetV2(BaseModule):
         check_optional_dict('conv_cfg', conv_cfg)
         check_optional_dict('norm_cfg', norm_cfg)
         check_optional_dict('act_cfg', act_cfg)
+        check_choice('output_stride', output_stride, OUTPUT_STRIDES)
         self._check_out_indices(out_indices, last_index)
         super().__init__(init_cfg)
 
@@ -100,10 +110,12 @@ class GhostNetV2(BaseModule):
         self.stages = ModuleList()
         stage_channels = []
         depth = 0
+        stride, dilation = 2, 1
         for stage in STAGES[: self.out_indices[-1] + 1]:
             blocks = []
             for block in stage:
                 out_channels = make_divisible(block.out_channels * widen_factor)
+                dilate = stride * block.stride > output_stride
                 blocks.append(
                     GhostBottleneck(
                         channels,
@@ -111,12 +123,18 @@ class GhostNetV2(BaseModule):
                         out_channels,
                         kernel_size=block.kernel_size,
                         stride=block.stride,
+                        dilation=dilation,
+                        dilate=dilate,
                         with_se=block.with_se,
                         with_attention=depth >= PLAIN_BOTTLENECKS,
                         with_cp=with_cp,
                         **cfg,
                     )
                 )
+                if dilate:
+                    dilation *= block.stride
+                else:
+                    stride *= block.stride
                 channels = out_channels
                 depth += 1
             self.stages.append(Sequential(*blocks))

@@ -20,10 +20,16 @@ class DFCAttention(BaseModule):
 
     A map that is one pixel high or wide is not pooled in that direction.
 
+    With ``dilation`` d, the d x d maps that take every d-th row and column are attended one by one,
+    which dilates all of it, the pooling and the upsampling too. The first of them, on the grid that
+    a stride of d would leave, so gets exactly the gate it gets without dilation. Where H or W is
+    no multiple of d, the last row or column is repeated for the maps that come out shorter.
+
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the gate.
         kernel_size (int): K, odd. Defaults to 5.
+        dilation (int): Distance, in pixels, of what counts as neighbours. Defaults to 1.
         conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
         norm_cfg (dict, optional): Config of the normalisation. Defaults to ``dict(type='BN')``.
         init_cfg (dict, optional): Initialization config. Defaults to None.
@@ -40,6 +46,7 @@ class DFCAttention(BaseModule):
         in_channels,
         out_channels,
         kernel_size=5,
+        dilation=1,
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         init_cfg=None,
@@ -48,8 +55,10 @@ class DFCAttention(BaseModule):
         check_int('in_channels', in_channels, 1)
         check_int('out_channels', out_channels, 1)
         check_int('kernel_size', kernel_size, 1)
+        check_int('dilation', dilation, 1)
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, but got {kernel_size}.')
+        self.dilation = dilation
         cfg = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)
         pad = kernel_size // 2
         self.pointwise = ConvModule(in_channels, out_channels, 1, **cfg)
@@ -70,9 +79,31 @@ class DFCAttention(BaseModule):
             **cfg,
         )
 
-    def forward(self, x):
+    def _gate(self, x):
         size = x.shape[-2:]
         window = (min(2, size[0]), min(2, size[1]))
         gate = self.pointwise(F.avg_pool2d(x, window))
         gate = self.vertical(self.horizontal(gate)).sigmoid()
         return F.interpolate(gate, size=size, mode='nearest')
+
+    def forward(self, x):
+        if self.dilation == 1:
+            return self._gate(x)
+        height, width = x.shape[-2:]
+        gate = self._gate(_split_phases(x, self.dilation))
+        return _join_phases(gate, self.dilation)[..., :height, :width]
+
+
+def _split_phases(x, d):
+    """Take every d-th row and column, from each start: (N, C, H, W) to (d * d * N, C, H/d, W/d)."""
+    height, width = x.shape[-2:]
+    if height % d or width % d:
+        x = F.pad(x, (0, -width % d, 0, -height % d), mode='replicate')
+    phases = x.unflatten(3, (-1, d)).unflatten(2, (-1, d)).permute(3, 5, 0, 1, 2, 4)
+    return phases.flatten(0, 2)
+
+
+def _join_phases(phases, d):
+    """Undo :func:`_split_phases`, but for its padding."""
+    x = phases.unflatten(0, (d, d, -1)).permute(2, 3, 4, 0, 5, 1)
+    return x.flatten(4, 5).flatten(2, 3)

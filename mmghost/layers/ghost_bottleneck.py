@@ -20,6 +20,9 @@ class GhostBottleneck(BaseModule):
         kernel_size (int): Kernel of the strided depthwise convolution and of the shortcut's.
             Defaults to 3.
         stride (int): Stride, 1 or 2. Defaults to 1.
+        dilation (int): Dilation of every spatial kernel. Defaults to 1.
+        dilate (bool): Instead of taking the stride, dilate by it what comes after it (here the
+            second Ghost module), which keeps the resolution. Defaults to False.
         with_se (bool): Squeeze-and-excitation on the expanded features. Defaults to False.
         with_attention (bool): DFC attention in the first Ghost module. Defaults to False.
         with_cp (bool): Recompute the block in the backward pass to save memory.
@@ -27,7 +30,8 @@ class GhostBottleneck(BaseModule):
         conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
 
     Shape:
-        ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``.
+        ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``,
+        or with ``dilate`` to ``(N, out_channels, H, W)``.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class GhostBottleneck(BaseModule):
         out_channels,
         kernel_size=3,
         stride=1,
+        dilation=1,
+        dilate=False,
         with_se=False,
         with_attention=False,
         with_cp=False,
@@ -48,11 +54,23 @@ class GhostBottleneck(BaseModule):
         super().__init__(init_cfg)
         self.with_cp = with_cp
         linear = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)
-        strided = dict(kernel_size=kernel_size, stride=stride, padding=kernel_size // 2, **linear)
+        strided = dict(
+            kernel_size=kernel_size,
+            stride=1 if dilate else stride,
+            padding=dilation * (kernel_size // 2),
+            dilation=dilation,
+            **linear,
+        )
+        dilation_after = dilation * stride if dilate else dilation
 
         expansion = GhostModuleV2 if with_attention else GhostModule
         self.ghost1 = expansion(
-            in_channels, mid_channels, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg
+            in_channels,
+            mid_channels,
+            dilation=dilation,
+            conv_cfg=conv_cfg,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
         )
         self.depthwise = (
             ConvModule(mid_channels, mid_channels, groups=mid_channels, **strided)
@@ -64,7 +82,7 @@ class GhostBottleneck(BaseModule):
             if with_se
             else nn.Identity()
         )
-        self.ghost2 = GhostModule(mid_channels, out_channels, **linear)
+        self.ghost2 = GhostModule(mid_channels, out_channels, dilation=dilation_after, **linear)
         self.shortcut = (
             nn.Identity()
             if stride == 1 and in_channels == out_channels

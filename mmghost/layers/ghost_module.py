@@ -24,6 +24,7 @@ class GhostModule(BaseModule):
         cheap_kernel_size (int): ``d`` of the paper, kernel of the cheap operation, odd.
             Defaults to 3.
         stride (int): Stride of the primary convolution. Defaults to 1.
+        dilation (int): Dilation of both convolutions. Defaults to 1.
         conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
         norm_cfg (dict, optional): Config of the normalisation after each convolution.
             Defaults to ``dict(type='BN')``.
@@ -46,6 +47,7 @@ class GhostModule(BaseModule):
         ratio=2,
         cheap_kernel_size=3,
         stride=1,
+        dilation=1,
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU'),
@@ -56,6 +58,7 @@ class GhostModule(BaseModule):
         check_int('out_channels', out_channels, 1)
         check_int('ratio', ratio, 2)
         check_int('stride', stride, 1)
+        check_int('dilation', dilation, 1)
         for name, size in (('kernel_size', kernel_size), ('cheap_kernel_size', cheap_kernel_size)):
             check_int(name, size, 1)
             if size % 2 == 0:
@@ -68,14 +71,16 @@ class GhostModule(BaseModule):
             intrinsic_channels,
             kernel_size,
             stride=stride,
-            padding=kernel_size // 2,
+            padding=dilation * (kernel_size // 2),
+            dilation=dilation,
             **cfg,
         )
         self.cheap_operation = ConvModule(
             intrinsic_channels,
             intrinsic_channels * (ratio - 1),
             cheap_kernel_size,
-            padding=cheap_kernel_size // 2,
+            padding=dilation * (cheap_kernel_size // 2),
+            dilation=dilation,
             groups=intrinsic_channels,
             **cfg,
         )
@@ -94,6 +99,7 @@ class GhostModuleV2(GhostModule):
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
+        dilation (int): Dilation of the cheap operation and of the attention. Defaults to 1.
         conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
         **kwargs: ``ratio`` and ``cheap_kernel_size`` of :class:`GhostModule`.
 
@@ -105,6 +111,7 @@ class GhostModuleV2(GhostModule):
         self,
         in_channels,
         out_channels,
+        dilation=1,
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU'),
@@ -117,6 +124,7 @@ class GhostModuleV2(GhostModule):
         super().__init__(
             in_channels,
             out_channels,
+            dilation=dilation,
             conv_cfg=conv_cfg,
             norm_cfg=norm_cfg,
             act_cfg=act_cfg,
@@ -124,7 +132,7 @@ class GhostModuleV2(GhostModule):
             **kwargs,
         )
         self.attention = DFCAttention(
-            in_channels, out_channels, conv_cfg=conv_cfg, norm_cfg=norm_cfg
+            in_channels, out_channels, dilation=dilation, conv_cfg=conv_cfg, norm_cfg=norm_cfg
         )
 
     def forward(self, x):

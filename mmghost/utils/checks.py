@@ -34,3 +34,13 @@ def check_optional_dict(name, value):
     """Raise a TypeError unless ``value`` is None or a config dict."""
     if value is not None:
         check_type(name, value, dict, 'a dict or None')
+
+
+def check_choice(name, value, choices):
+    """Raise unless ``value`` is one of ``choices``, numbers of one type."""
+    allowed = f'one of {", ".join(map(str, choices))}'
+    if isinstance(value, bool):
+        raise TypeError(f'{name} must be {allowed}, but got {value!r} (bool).')
+    check_type(name, value, type(choices[0]), allowed)
+    if value not in choices:
+        raise ValueError(f'{name} must be {allowed}, but got {value}.')

@@ -97,6 +97,43 @@ def test_any_size(size, training):
         assert out.isfinite().all()
 
 
+@pytest.mark.parametrize('size', [(1, 1), (1, 50), (33, 1), (31, 65), (641, 479)])
+@pytest.mark.parametrize('output_stride', [8, 16, 32])
+@pytest.mark.parametrize('training', [False, True])
+def test_any_size_at_any_output_stride(size, output_stride, training):
+    backbone = GhostNetV2(0.5, out_indices=ALL, output_stride=output_stride).train(training)
+    outs = backbone(torch.randn(2, 3, *size))
+    for out, stride, channels in zip(outs, STRIDES, backbone.out_channels):
+        stride = min(stride, output_stride)
+        assert out.shape == (2, channels, -(-size[0] // stride), -(-size[1] // stride))
+        assert out.isfinite().all()
+
+
+def without_squeeze_excite(backbone):
+    """Its mean is over a denser map at a smaller output stride, so it alone differs."""
+    for module in backbone.modules():
+        if hasattr(module, 'se'):
+            module.se = nn.Identity()
+    return backbone
+
+
+@pytest.mark.parametrize('output_stride', [8, 16])
+@pytest.mark.parametrize('size', [(64, 64), (224, 224), (225, 321), (97, 64), (33, 127), (5, 1)])
+def test_output_stride_keeps_the_function_on_the_coarse_grid(size, output_stride):
+    coarse = randomise(without_squeeze_excite(GhostNetV2(0.5, out_indices=ALL))).double().eval()
+    dense = without_squeeze_excite(
+        GhostNetV2(0.5, out_indices=ALL, output_stride=output_stride).double().eval()
+    )
+    dense.load_state_dict(coarse.state_dict())
+    x = torch.randn(2, 3, *size, dtype=torch.double)
+    with torch.no_grad():
+        for expected, found, stride in zip(coarse(x), dense(x), STRIDES):
+            step = max(1, stride // output_stride)
+            assert expected.std() > 1e-3
+            # Equal but for rounding, which random networks amplify from 1e-16
+            assert relative_error(found[..., ::step, ::step], expected) < 1e-7
+
+
 @pytest.mark.parametrize('size', [(1, 1), (1, 8), (8, 1)])
 def test_one_pixel_maps_keep_their_attention(size):
     attention = randomise(DFCAttention(4, 6)).eval()
@@ -232,6 +269,12 @@ def test_channels_last_gives_the_same_result():
         (ValueError, 'out_indices', (-1,)),
         (ValueError, 'out_indices', (4, 2)),
         (ValueError, 'out_indices', (4, 4)),
+        (TypeError, 'output_stride', '8'),
+        (TypeError, 'output_stride', 8.0),
+        (TypeError, 'output_stride', None),
+        (TypeError, 'output_stride', True),
+        (ValueError, 'output_stride', 4),
+        (ValueError, 'output_stride', 64),
         (TypeError, 'frozen_stages', '0'),
         (TypeError, 'frozen_stages', 1.5),
         (ValueError, 'frozen_stages', 6),

@@ -105,3 +105,37 @@ def test_ghost_bottleneck(stride, out_channels, identity):
 def test_invalid_arguments_are_named(make, error, argument):
     with pytest.raises(error, match=f'^{argument} must be'):
         make()
+
+
+@pytest.mark.parametrize('dilation', [2, 3, 4])
+@pytest.mark.parametrize('size', [(12, 12), (24, 36), (7, 10), (1, 9), (5, 1), (2, 2)])
+def test_dilated_dfc_attention_attends_each_phase_by_itself(size, dilation):
+    plain = randomise(DFCAttention(4, 6)).eval()
+    dilated = DFCAttention(4, 6, dilation=dilation).eval()
+    dilated.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 4, *size)
+    gate = dilated(x)
+    assert gate.shape == (2, 6, *size)
+    whole = size[0] % dilation == 0 and size[1] % dilation == 0
+    for row in range(dilation if whole else 1):
+        for column in range(dilation if whole else 1):
+            phase = slice(row, None, dilation), slice(column, None, dilation)
+            torch.testing.assert_close(gate[(..., *phase)], plain(x[(..., *phase)]))
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('dilation', [1, 2])
+@pytest.mark.parametrize('with_attention', [False, True])
+@pytest.mark.parametrize('size', [(16, 16), (13, 18), (1, 5)])
+def test_dilating_bottleneck_is_the_strided_one_between(stride, dilation, with_attention, size):
+    def build(**kwargs):
+        return GhostBottleneck(6, 16, 10, 5, stride, with_attention=with_attention, **kwargs)
+
+    strided = randomise(build()).double().eval()
+    dilating = build(dilation=dilation, dilate=True).double().eval()
+    dilating.load_state_dict(strided.state_dict())
+    x = torch.randn(2, 6, *size, dtype=torch.double)
+    found = dilating(x)
+    assert found.shape == (2, 10, *size)
+    step = dilation * stride
+    torch.testing.assert_close(found[..., ::step, ::step], strided(x[..., ::dilation, ::dilation]))
