@@ -1,13 +1,14 @@
 # make demo   train, evaluate and draw a detector on real data (sets the environment up first)
+# make demo-seg, demo-cls   the same for a segmentor and a classifier
 # make test   run the test suite (the same)
 # make setup  the environment alone;  make lint  ruff
-# DEMO_OPTIONS= passes options to the demo (tools/demo.py --help lists them).
+# DEMO_OPTIONS= passes options to the demos (tools/demo.py --help lists them).
 # PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12.
 
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup demo test lint
+.PHONY: setup demo demo-seg demo-cls test lint
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): choose a Python with PYTHON="; exit 1; }
@@ -15,6 +16,9 @@ setup:
 
 demo: setup
 	@$(RUN) tools/demo.py det $(DEMO_OPTIONS)
+
+demo-seg demo-cls: demo-%: setup
+	@$(RUN) tools/demo.py $* $(DEMO_OPTIONS)
 
 test: setup
 	@$(RUN) -m pytest

@@ -5,10 +5,14 @@ mmengine imports this module when a config says ``type='mmghost.X'``.
 
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import Registry
 
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmghost', locations=['mmghost.engine'])
 MODELS = Registry('model', parent=ROOT_MODELS, scope='mmghost', locations=['mmghost.backbones'])
+OPTIMIZERS = Registry(
+    'optimizer', parent=ROOT_OPTIMIZERS, scope='mmghost', locations=['mmghost.engine']
+)
 
 
 def register_model(cls):

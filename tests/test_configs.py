@@ -12,6 +12,8 @@ from mmghost.analysis import count_complexity
 
 DETECTION = sorted((CONFIGS / 'detection').glob('*.py'))
 COCO = [path for path in DETECTION if path.stem.endswith('_coco')]
+SEGMENTATION = sorted((CONFIGS / 'segmentation').glob('*.py'))
+CLASSIFICATION = sorted((CONFIGS / 'classification').glob('*.py'))
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,101 @@ def test_detectors_train_and_predict(path):
         results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')
     assert len(results) == 2
     assert all(result.pred_instances.bboxes.shape[-1] == 4 for result in results)
+
+
+@pytest.mark.parametrize('path', SEGMENTATION, ids=lambda path: path.stem)
+def test_segmentors_train_and_predict(path):
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+
+    config, model = build(path)
+    assert model.decode_head.in_channels == model.backbone.out_channels[-1] == 160
+    assert model.auxiliary_head.in_channels == model.backbone.out_channels[-2] == 112
+    samples = [
+        SegDataSample(
+            metainfo=dict(img_shape=(65, 97), ori_shape=(65, 97)),
+            gt_sem_seg=PixelData(data=torch.randint(0, model.num_classes, (1, 65, 97))),
+        )
+        for _ in range(2)
+    ]
+    images = list(torch.randint(0, 256, (2, 3, 65, 97), dtype=torch.uint8))
+    inputs = dict(inputs=images, data_samples=samples)
+    losses = model(**model.data_preprocessor(inputs, True), mode='loss')
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.backbone.parameters())
+    with torch.no_grad():
+        results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')
+    assert [result.pred_sem_seg.data.shape for result in results] == [(1, 65, 97)] * 2
+
+
+def test_ade20k_config_changes_only_the_backbone():
+    name = 'd8_deeplabv3_4xb4-160k_ade20k-512x512.py'
+    found = without_scope(
+        Config.fromfile(CONFIGS / 'segmentation' / f'ghostnetv2-1.0x-{name}').to_dict()
+    )
+    folder = Path(get_installed_path('mmseg'), '.mim', 'configs', 'mobilenet_v2')
+    base = without_scope(Config.fromfile(folder / f'mobilenet-v2-{name}').to_dict())
+    for key, channels in (('decode_head', 160), ('auxiliary_head', 112)):
+        assert found['model'][key].pop('in_channels') == channels
+        base['model'][key].pop('in_channels')
+    for key in ('backbone', 'pretrained'):
+        found['model'].pop(key)
+        base['model'].pop(key)
+    assert found == base
+
+
+@pytest.mark.parametrize('path', CLASSIFICATION, ids=lambda path: path.stem)
+def test_classifiers_train_and_predict(path):
+    from mmpretrain.structures import DataSample
+
+    config, model = build(path)
+    assert (model.head.in_channels,) == model.backbone.out_channels
+    channels = config.model.backbone.get('in_channels', 3)
+    images = torch.randint(0, 256, (2, channels, 64, 64), dtype=torch.uint8)
+    inputs = dict(inputs=images, data_samples=[DataSample().set_gt_label(k) for k in (1, 3)])
+    losses = model(**model.data_preprocessor(inputs, True), mode='loss')
+    losses['loss'].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.backbone.parameters())
+    with torch.no_grad():
+        results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')
+    assert all(len(result.pred_score) == model.head.num_classes for result in results)
+
+
+def test_imagenet_recipe():
+    """Optimizer, schedule and augmentation run, and the learning rate is the published one."""
+    from mmcv.transforms import Compose
+    from mmengine.optim import MultiStepLR
+    from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS, TRANSFORMS
+
+    path = CONFIGS / 'classification' / 'ghostnetv2-1.0x_8xb128_in1k.py'
+    config, model = build(path)
+    wrapper = OPTIM_WRAPPER_CONSTRUCTORS.build(
+        dict(
+            type='DefaultOptimWrapperConstructor',
+            optim_wrapper_cfg=dict(optimizer=config.optim_wrapper.optimizer),
+            paramwise_cfg=config.optim_wrapper.paramwise_cfg,
+        )
+    )(model)
+    decays = {
+        group['weight_decay'] for group in wrapper.param_groups if group['params'][0].ndim == 1
+    }
+    assert decays == {0.0}
+    schedulers = [
+        PARAM_SCHEDULERS.build(cfg, default_args=dict(optimizer=wrapper.optimizer))
+        for cfg in config.param_scheduler
+    ]
+    assert isinstance(schedulers[1], MultiStepLR)
+    for epoch in range(450):
+        warm = 1e-6 + (0.064 - 1e-6) * epoch / 3
+        expected = warm if epoch < 3 else 0.064
+        expected *= 0.973 ** (5 * epoch // 12)
+        assert wrapper.get_lr()['lr'][0] == pytest.approx(expected, rel=1e-6), epoch
+        for scheduler in schedulers:
+            scheduler.step()
+    transforms = [TRANSFORMS.build(step) for step in config.train_pipeline[1:-1]]
+    image = torch.randint(0, 256, (300, 400, 3), dtype=torch.uint8).numpy()
+    for _ in range(20):
+        assert Compose(transforms)(dict(img=image.copy()))['img'].shape == (224, 224, 3)
 
 
 def without_scope(node):
@@ -78,5 +175,6 @@ def test_metafiles_state_what_is_counted():
         for entry in load(ROOT / metafile)['Models']:
             _, model = build(ROOT / entry['Config'])
             stated = entry['Metadata']
-            found = count_complexity(model, (stated['Input Size'],) * 2)
+            channels = model.backbone.stem.in_channels
+            found = count_complexity(model, (stated['Input Size'],) * 2, channels)
             assert found == (stated['Parameters'], stated['FLOPs']), entry['Name']

@@ -13,19 +13,20 @@ class Complexity(NamedTuple):
     multiply_adds: int
 
 
-def count_complexity(model, input_size):
+def count_complexity(model, input_size, in_channels=3):
     """Count a model's parameters and multiply-adds with fvcore.
 
     Args:
-        model (nn.Module): The model; it is traced on ``(1, 3, H, W)`` in eval mode.
+        model (nn.Module): The model; it is traced on ``(1, in_channels, H, W)`` in eval mode.
         input_size (tuple[int, int]): H and W in pixels.
+        in_channels (int): Channels of the image. Defaults to 3.
 
     Returns:
         Complexity: Of the whole model.
     """
     device = next(model.parameters()).device
     training = model.training
-    flops = FlopCountAnalysis(model.eval(), torch.zeros(1, 3, *input_size, device=device))
+    flops = FlopCountAnalysis(model.eval(), torch.zeros(1, in_channels, *input_size, device=device))
     flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     by_operator = flops.by_operator()
     model.train(training)

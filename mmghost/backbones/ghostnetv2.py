@@ -1,8 +1,8 @@
 from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule, ModuleList, Sequential
+from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmghost.checkpoint import rename_timm_keys
+from mmghost.checkpoint import load_pretrained, rename_timm_keys
 from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
@@ -58,8 +58,10 @@ class GhostNetV2(BaseModule):
         norm_cfg (dict, optional): Config of the norm layers. Defaults to ``dict(type='BN')``.
         act_cfg (dict, optional): Config of the activations. Defaults to ``dict(type='ReLU')``.
         init_cfg (dict | list[dict], optional): Initialization config.
-            ``dict(type='Pretrained', checkpoint=F)`` takes mmghost's checkpoints and those in
-            timm's layout.
+            ``dict(type='Pretrained', checkpoint=F)`` takes F as it is: the authors' release
+            files, timm's, an OpenMMLab model's with this backbone, a backbone's own. ``prefix``
+            and ``ema`` beside ``checkpoint`` are those of
+            :func:`mmghost.checkpoint.load_pretrained`.
 
     Shape:
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
@@ -100,6 +102,7 @@ class GhostNetV2(BaseModule):
         self._check_out_indices(out_indices, last_index)
         super().__init__(init_cfg)
 
+        self.widen_factor = widen_factor
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
@@ -157,6 +160,16 @@ class GhostNetV2(BaseModule):
             check_int('each of out_indices', index, 0, last_index)
         if not out_indices or list(out_indices) != sorted(set(out_indices)):
             raise ValueError(f'out_indices must be {allowed}, but got {out_indices!r}.')
+
+    def init_weights(self):
+        """Initialize as ``init_cfg`` says, pretrained weights by :func:`load_pretrained`."""
+        every = [self.init_cfg] if isinstance(self.init_cfg, dict) else self.init_cfg or []
+        pretrained = [cfg for cfg in every if cfg.get('type') in ('Pretrained', PretrainedInit)]
+        self.init_cfg = [cfg for cfg in every if cfg not in pretrained]
+        super().init_weights()
+        self.init_cfg = every
+        for cfg in pretrained:
+            load_pretrained(self, cfg['checkpoint'], cfg.get('prefix'), cfg.get('ema'))
 
     def _freeze_stages(self):
         if self.frozen_stages < 0:

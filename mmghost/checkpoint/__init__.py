@@ -1,4 +1,16 @@
+from .convert import convert_checkpoint
+from .load_pretrained import load_pretrained
+from .read_weights import Weights, read_weights, sha256
 from .safe_globals import allow_mmengine_checkpoints
-from .timm_layout import rename_timm_keys
+from .timm_layout import rename_timm_keys, to_timm_layout
 
-__all__ = ['allow_mmengine_checkpoints', 'rename_timm_keys']
+__all__ = [
+    'Weights',
+    'allow_mmengine_checkpoints',
+    'convert_checkpoint',
+    'load_pretrained',
+    'read_weights',
+    'rename_timm_keys',
+    'sha256',
+    'to_timm_layout',
+]

@@ -2,6 +2,8 @@
 
 import re
 
+TIMM_HEAD = ('conv_head.', 'classifier.')
+
 _BLOCK = re.compile(r'blocks\.(\d+)\.(\d+)\.(.+)')
 
 # Within a bottleneck: (the end of a timm name, the end of mmghost's).
@@ -67,3 +69,60 @@ def rename_timm_keys(state_dict, prefix='', *args):
             renamed = _rename(key[len(prefix) :])
             if renamed is not None:
                 state_dict[prefix + renamed] = state_dict.pop(key)
+
+
+# The classifier of mmpretrain's StackedLinearClsHead, in whose names mmghost keeps it.
+_HEAD = {'conv_head.': 'head.layers.0.fc.', 'classifier.': 'head.layers.1.fc.'}
+
+
+def rename_timm_head(state_dict):
+    """Rename timm's classifier in place; its first layer, a 1x1 convolution, becomes linear.
+
+    Args:
+        state_dict (dict): Weights by name; changed in place.
+    """
+    for theirs, ours in _HEAD.items():
+        for kind in ('weight', 'bias'):
+            if theirs + kind in state_dict:
+                value = state_dict.pop(theirs + kind)
+                state_dict[ours + kind] = value.flatten(1) if value.ndim == 4 else value
+
+
+def _rename_back(key):
+    """Give the timm name of one of the backbone's keys."""
+    for theirs, ours in (('conv_stem.', 'stem.conv.'), ('bn1.', 'stem.bn.')):
+        if key.startswith(ours):
+            return theirs + key[len(ours) :]
+    _, stage, rest = key.split('.', 2)
+    stage = int(stage)
+    if stage == 5:
+        return f'blocks.9.0.{"bn1" + rest[2:] if rest.startswith("bn.") else rest}'
+    block, rest = rest.split('.', 1)
+    group, block = 2 * stage, int(block)
+    if stage > 0:
+        group, block = (group - 1, 0) if block == 0 else (group, block - 1)
+    for theirs, ours in _PARTS.items():
+        if rest.startswith(ours):
+            return f'blocks.{group}.{block}.{theirs}{rest[len(ours) :]}'
+    raise KeyError(key)
+
+
+def to_timm_layout(backbone, others):
+    """Give a backbone's and its classifier's weights timm's names.
+
+    Args:
+        backbone (dict): Weights of a GhostNet backbone under mmghost's names.
+        others (dict): The classifier's, as mmpretrain's StackedLinearClsHead names them; further
+            ones are left out.
+
+    Returns:
+        dict: Weights as timm's model of the same width has them.
+    """
+    weights = {_rename_back(key): value for key, value in backbone.items()}
+    for theirs, ours in _HEAD.items():
+        for kind in ('weight', 'bias'):
+            if ours + kind in others:
+                value = others[ours + kind]
+                linear = theirs == 'conv_head.' and kind == 'weight'
+                weights[theirs + kind] = value[:, :, None, None] if linear else value
+    return weights

@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -136,3 +137,33 @@ def read_fashion_mnist(folder, split):
     if len(images) != len(labels):
         raise ValueError(f'{folder} has {len(images)} images but {len(labels)} labels.')
     return images, labels
+
+
+def unpack_fashion_mnist(source, out_dir):
+    """Write the four idx files uncompressed, as mmpretrain's FashionMNIST reads them.
+
+    Args:
+        source (str | Path): The folder of the idx files, plain or gzipped.
+        out_dir (str | Path): Where the plain files go, each whole or not at all.
+
+    Returns:
+        bool: Whether any was written; False if all are there already.
+
+    Raises:
+        FileNotFoundError, ValueError: If a source file is missing, cut short or not idx.
+    """
+    out_dir = Path(out_dir)
+    missing = [name for names in FILES.values() for name in names if not (out_dir / name).is_file()]
+    if not missing:
+        return False
+    for split in FILES:
+        read_fashion_mnist(source, split)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for name in missing:
+        path = _idx_path(Path(source), name)
+        opener = gzip.open if path.suffix == '.gz' else open
+        partial = out_dir / f'.{name}.partial'
+        with opener(path, 'rb') as packed, open(partial, 'wb') as plain:
+            shutil.copyfileobj(packed, plain)
+        partial.rename(out_dir / name)
+    return True

@@ -1,15 +1,11 @@
 """The detection demo: data, training, evaluation, picture and report."""
 
 from pathlib import Path
-from statistics import median
-
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from .data import prepare_scenes
-from .mim import last_checkpoint, run_mim, test_metrics, training_log
 from .picture import draw_detections
 from .report import print_report
+from .train_and_test import load_config, train_and_test
 
 
 def _precisions(metrics, classes):
@@ -46,41 +42,18 @@ def run_detection_demo(
     Returns:
         dict: The metrics of the evaluation.
     """
-    config = Config.fromfile(config_file)
     overrides = {}
     if data_root is not None:
-        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            overrides[f'{loader}.dataset.data_root'] = str(data_root)
         annotations = Path(data_root) / 'annotations' / 'instances_validation.json'
         for evaluator in ('val_evaluator', 'test_evaluator'):
             overrides[f'{evaluator}.ann_file'] = str(annotations)
-    if epochs is not None:
-        overrides['train_cfg.max_epochs'] = epochs
-    config.merge_from_dict(overrides)
-    init_default_scope(config.default_scope)
-
+    config, overrides = load_config(config_file, data_root, epochs, overrides)
     prepare_scenes(config.train_dataloader.dataset.data_root, train_count, val_count, source)
-    options = ('--work-dir', work_dir)
-    run_mim(*('train', 'mmdet', config_file, *options, '--resume', 'auto'), cfg_options=overrides)
-    log, iterations = training_log(work_dir)
-    checkpoint = last_checkpoint(work_dir)
-    run_mim(
-        *('test', 'mmdet', config_file, '--checkpoint', checkpoint, *options),
-        cfg_options=overrides,
-    )
-    metrics = test_metrics(work_dir)
-    picture = draw_detections(config, checkpoint, Path(work_dir) / 'detections.png')
-
-    speeds = {}
-    if iterations:
-        batch = config.train_dataloader.batch_size
-        speed = batch / median(record['time'] for record in iterations)
-        speeds['training, images a second'] = f'{speed:.1f}'
-    speed = config.test_dataloader.batch_size / metrics['time']
-    speeds['testing, images a second'] = f'{speed:.1f}'
+    outcome = train_and_test('mmdet', config_file, config, work_dir, overrides)
+    picture = draw_detections(config, outcome.checkpoint, Path(work_dir) / 'detections.png')
     print_report(
         f'{Path(config_file).stem} on {val_count} validation scenes',
-        {**_precisions(metrics, config.metainfo.classes), **speeds},
-        dict(picture=picture, log=log, checkpoint=checkpoint),
+        {**_precisions(outcome.metrics, config.metainfo.classes), **outcome.speeds},
+        dict(picture=picture, log=outcome.log, checkpoint=outcome.checkpoint),
     )
-    return metrics
+    return outcome.metrics

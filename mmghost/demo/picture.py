@@ -1,4 +1,4 @@
-"""A picture of scenes, the truth and what a detector finds side by side."""
+"""Pictures of scenes, the truth and what a model finds side by side."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import cv2
 import mmcv
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.registry import DATASETS
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
 from mmengine.utils import mkdir_or_exist
 
 _ZOOM = 3
@@ -55,13 +56,58 @@ def draw_detections(config, checkpoint, out_file, count=8, columns=2, score_thr=
             pred_score_thr=score_thr,
         )
         pairs.append(visualizer.get_image())
+    return _write(_grid(pairs, columns, 'detections'), out_file)
+
+
+def draw_masks(config, checkpoint, out_file, count=8, columns=2):
+    """Draw true and predicted masks of the first test scenes of a config.
+
+    Args:
+        config (Config): A segmentation config; its test data set is drawn.
+        checkpoint, out_file, count, columns: As in :func:`draw_detections`.
+
+    Returns:
+        Path: ``out_file``.
+    """
+    from mmseg.apis import inference_model, init_model
+    from mmseg.structures import SegDataSample
+    from mmseg.visualization import SegLocalVisualizer
+
+    segmentor = init_model(config, str(checkpoint), device='cpu')
+    visualizer = SegLocalVisualizer(alpha=0.6)
+    visualizer.dataset_meta = segmentor.dataset_meta
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    pairs = []
+    for index in range(min(count, len(dataset))):
+        sample = dataset[index]['data_samples']
+        found = inference_model(segmentor, sample.img_path)
+        scaled = SegDataSample(
+            **{
+                name: PixelData(
+                    data=F.interpolate(masks.data[None].float(), scale_factor=_ZOOM)[0].long()
+                )
+                for name, masks in (
+                    ('gt_sem_seg', sample.gt_sem_seg),
+                    ('pred_sem_seg', found.pred_sem_seg),
+                )
+            }
+        )
+        image = mmcv.imread(sample.img_path, channel_order='rgb')
+        visualizer.add_datasample(
+            sample.img_path, mmcv.imrescale(image, _ZOOM), scaled, with_labels=False
+        )
+        pairs.append(visualizer.get_image())
+    return _write(_grid(pairs, columns, 'predicted masks'), out_file)
+
+
+def _write(picture, out_file):
     mkdir_or_exist(Path(out_file).parent)
-    mmcv.imwrite(np.ascontiguousarray(_grid(pairs, columns)[..., ::-1]), str(out_file))
+    mmcv.imwrite(np.ascontiguousarray(picture[..., ::-1]), str(out_file))
     return Path(out_file)
 
 
-def _grid(pairs, columns):
-    """Stack (truth | detections) pairs of one size, with a title above each column."""
+def _grid(pairs, columns, found):
+    """Stack (truth | what is found) pairs of one size, with a title above each column."""
     height, width = pairs[0].shape[:2]
     rows = -(-len(pairs) // columns)
     columns = min(columns, len(pairs))
@@ -73,7 +119,7 @@ def _grid(pairs, columns):
         top, left = _TITLE + row * (height + _GAP), column * (width + _GAP)
         canvas[top : top + height, left : left + width] = pair
     for column in range(columns):
-        for half, title in enumerate(('ground truth', 'detections')):
+        for half, title in enumerate(('ground truth', found)):
             left = column * (width + _GAP) + half * width // 2 + 4
             cv2.putText(
                 canvas, title, (left, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2, cv2.LINE_AA

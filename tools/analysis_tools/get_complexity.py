@@ -23,8 +23,9 @@ def main():
     config = Config.fromfile(args.config)
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
+    in_channels = config.model.backbone.get('in_channels', 3)
     for name, part in (('model', model), ('backbone', model.backbone)):
-        parameters, multiply_adds = count_complexity(part, args.size)
+        parameters, multiply_adds = count_complexity(part, args.size, in_channels)
         print(
             f'{name:9} {parameters / 1e6:.2f} M parameters, {multiply_adds / 1e6:.1f} M '
             f'multiply-adds at {args.size[0]}x{args.size[1]}'

@@ -1,0 +1,14 @@
+_base_ = 'mmseg::mobilenet_v2/mobilenet-v2-d8_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
+
+model = dict(
+    pretrained=None,
+    backbone=dict(
+        _delete_=True,
+        type='mmghost.GhostNetV2',
+        out_indices=(1, 2, 3, 4),
+        output_stride=16,
+        norm_cfg=dict(type='SyncBN', requires_grad=True),
+    ),
+    decode_head=dict(in_channels=160, c1_in_channels=24, dilations=(1, 6, 12, 18)),
+    auxiliary_head=dict(in_channels=112),
+)

@@ -1,0 +1,81 @@
+"""Loading pretrained weights into a backbone, all of them or none."""
+
+from mmengine.logging import print_log
+
+from .read_weights import read_weights
+
+
+def _describe(weights):
+    layout = {'timm': "timm's or the authors' layout", 'mmghost': "mmghost's layout"}
+    averaged = {None: '', True: ', EMA weights', False: ', not its EMA weights'}
+    return layout[weights.layout] + averaged[weights.ema]
+
+
+def _groups(names, depth):
+    """Shorten names to what they begin with."""
+    return sorted({'.'.join(name.split('.')[:depth]) for name in names})
+
+
+def _check_architecture(backbone, found, path):
+    """Raise a ValueError if the weights are of another architecture or width."""
+    expected = backbone.state_dict()
+    name = type(backbone).__name__
+    kinds = [
+        'with' if any('.attention.' in key for key in keys) else 'without'
+        for keys in (found, expected)
+    ]
+    # Stages before the first attention, alone, are the same in both architectures
+    if kinds[0] != kinds[1] and len(backbone.stages) > 2:
+        raise ValueError(
+            f'{path} is of another architecture: it is {kinds[0]} DFC attention, '
+            f'this {name} is {kinds[1]}.'
+        )
+    for key, value in expected.items():
+        if key in found and found[key].shape != value.shape:
+            raise ValueError(
+                f'{path} is of another width or input: its {key} is {tuple(found[key].shape)}, '
+                f"this {name}'s is {tuple(value.shape)} (widen_factor={backbone.widen_factor})."
+            )
+    missing = [
+        key for key in expected if key not in found and not key.endswith('num_batches_tracked')
+    ]
+    if missing:
+        raise ValueError(
+            f'{path} lacks {len(missing)} weights of this {name}, such as {missing[0]}.'
+        )
+    built = ('stem', *(f'stages.{index}' for index in range(len(backbone.stages))))
+    unknown = [
+        key
+        for key in found
+        if key not in expected and key.startswith(tuple(f'{b}.' for b in built))
+    ]
+    if unknown:
+        raise ValueError(
+            f'{path} is of another architecture: it has {unknown[0]}, which this {name} lacks.'
+        )
+
+
+def load_pretrained(backbone, source, prefix=None, ema=None):
+    """Load weights of any known layout into a backbone, and log in one line what was done.
+
+    What the backbone does not build (later stages, the classifier) is left out; whatever it builds
+    must be in the file, with the same shapes.
+
+    Args:
+        backbone (nn.Module): A GhostNet backbone.
+        source, prefix, ema: As in :func:`read_weights`.
+
+    Raises:
+        OSError, ValueError: As :func:`read_weights`, and if the file is of another width or
+            architecture; the backbone is unchanged then.
+    """
+    weights = read_weights(source, prefix, ema)
+    _check_architecture(backbone, weights.backbone, weights.path)
+    kept = {key: value for key, value in weights.backbone.items() if key in backbone.state_dict()}
+    backbone.load_state_dict(kept, strict=False)
+    left_out = _groups(weights.backbone.keys() - kept.keys(), 2) + _groups(weights.others, 1)
+    print_log(
+        f'{type(backbone).__name__}: {len(kept)} tensors loaded from {source} '
+        f'({_describe(weights)}); left out: {", ".join(left_out) or "nothing"}.',
+        logger='current',
+    )

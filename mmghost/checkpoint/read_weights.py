@@ -1,0 +1,182 @@
+"""Reading GhostNet weights from the files that they are given out in."""
+
+import argparse
+import hashlib
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlparse
+
+import torch
+from mmengine.utils import digit_version
+
+from .timm_layout import TIMM_HEAD, rename_timm_head, rename_timm_keys
+
+_HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
+_WRAPPERS = ('module.', 'model.')  # of DataParallel and of torch.compile or training scripts
+
+
+class Weights(NamedTuple):
+    """GhostNet weights under mmghost's names, and what their file was.
+
+    ``backbone`` and ``others`` (the head, for one) are dicts of tensors by name; ``layout`` is
+    'timm' (the authors' too) or 'mmghost'; ``ema`` tells whether they are averaged weights, None
+    where the file has one set.
+    """
+
+    backbone: dict
+    others: dict
+    layout: str
+    ema: bool | None
+    path: Path
+
+
+def _fetch(source):
+    """Return the local path of a file, a URL or a timm/... name on the Hugging Face hub."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ValueError(f'checkpoint {source} is a folder, not a file.')
+    hub = _HUB.fullmatch(str(source))
+    if hub is not None:
+        try:
+            from huggingface_hub import hf_hub_download
+
+            return Path(hf_hub_download(hub[1], 'model.safetensors'))
+        except Exception as error:
+            raise OSError(
+                f'checkpoint {source} cannot be had from the Hugging Face hub '
+                f'({type(error).__name__}): download its model.safetensors and give the path.'
+            ) from error
+    if urlparse(str(source)).scheme in ('http', 'https'):
+        folder = Path(torch.hub.get_dir(), 'checkpoints')
+        target = folder / Path(urlparse(str(source)).path).name
+        if not target.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                torch.hub.download_url_to_file(str(source), str(target))
+            except OSError as error:
+                raise OSError(f'checkpoint {source} cannot be downloaded: {error}.') from error
+        return target
+    raise FileNotFoundError(
+        f'checkpoint {source} does not exist: give a file, an http(s) address or a timm/... name.'
+    )
+
+
+def _load(path):
+    """Load a file's content without executing any of it."""
+    if path.suffix == '.safetensors':
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:
+            raise ValueError(f'{path} is not a whole safetensors file: {error}.') from error
+    if digit_version(torch.__version__) >= digit_version('2.6.0'):
+        # A plain record of the command line, in the authors' and timm's training checkpoints
+        torch.serialization.add_safe_globals([argparse.Namespace])
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'{path} is no checkpoint that can be loaded safely: {reason}') from error
+    except (RuntimeError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f'{path} is not a whole checkpoint: {error}') from error
+
+
+def _choose(content, ema, path):
+    """Pick the averaged or the raw weights out of a checkpoint; return them and which they are."""
+    if not isinstance(content, dict):
+        raise ValueError(f'{path} holds a {type(content).__name__}, not a dict of weights.')
+    averaged, raw = content.get('state_dict_ema'), content.get('state_dict')
+    mmengines = content.get('ema_state_dict')
+    if mmengines is not None:  # mmengine's EMAHook swaps the two when it saves
+        averaged = raw
+        raw = {
+            key[len('module.') :]: value
+            for key, value in mmengines.items()
+            if key.startswith('module.')
+        }
+    if averaged is None:
+        if ema:
+            raise ValueError(f'{path} has no EMA weights: leave ema out, or set it to False.')
+        for name in ('state_dict', 'model', 'net'):
+            if isinstance(content.get(name), dict):
+                return content[name], None
+        return content, None
+    if ema is False:
+        if raw is None:
+            raise ValueError(f'{path} has EMA weights only: leave ema out, or set it to True.')
+        return raw, False
+    return averaged, True
+
+
+def _unwrap(weights):
+    """Drop what DataParallel and the like put before every name."""
+    for wrapper in _WRAPPERS:
+        if weights and all(key.startswith(wrapper) for key in weights):
+            weights = {key[len(wrapper) :]: value for key, value in weights.items()}
+    return weights
+
+
+def read_weights(source, prefix=None, ema=None):
+    """Read GhostNet weights from a file of any layout that is known.
+
+    Known are the authors' release files, timm's ``.safetensors``, ``.bin`` and training
+    checkpoints, and those of mmghost: of a backbone, or of an OpenMMLab model that has one. torch's
+    files are loaded with ``weights_only=True``.
+
+    Args:
+        source (str | Path): A file, an http(s) address, or a ``timm/...`` name on the Hugging Face
+            hub.
+        prefix (str, optional): What precedes the backbone's names in the file. Defaults to None:
+            'backbone.' if there are such names, else nothing.
+        ema (bool, optional): True for the averaged weights, False for the others. Defaults to
+            None: the averaged ones if the file has them.
+
+    Returns:
+        Weights: The weights under mmghost's names.
+
+    Raises:
+        OSError: If the file does not exist or cannot be fetched.
+        ValueError: If it is broken, unsafe, or holds no GhostNet.
+    """
+    path = _fetch(source)
+    chosen, averaged = _choose(_load(path), ema, path)
+    weights = _unwrap({key: v for key, v in chosen.items() if isinstance(v, torch.Tensor)})
+    if prefix is None:
+        prefix = 'backbone.' if any(key.startswith('backbone.') for key in weights) else ''
+    elif not any(key.startswith(prefix) for key in weights):
+        raise ValueError(
+            f'{path} has no weights whose names begin with {prefix!r}, but {_some(weights)}.'
+        )
+    backbone, others = {}, {}
+    for key, value in weights.items():
+        if key.startswith(prefix) and not key.startswith(TIMM_HEAD):
+            backbone[key[len(prefix) :]] = value
+        else:
+            others[key] = value
+    layout = 'timm' if 'conv_stem.weight' in backbone else 'mmghost'
+    rename_timm_keys(backbone)
+    rename_timm_head(others)
+    if 'stem.conv.weight' not in backbone:
+        raise ValueError(f'{path} holds no GhostNet: its names are {_some(weights)}.')
+    return Weights(backbone, others, layout, averaged, path)
+
+
+def _some(weights):
+    """Name the first few weights."""
+    names = list(weights)
+    return f'{", ".join(names[:3])}, ...' if len(names) > 3 else ', '.join(names) or 'none'
+
+
+def sha256(path):
+    """Return a file's SHA-256 in hexadecimal."""
+    with open(path, 'rb') as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,39 @@
+"""Write GhostNet weights of the authors, timm or mmghost as a clean checkpoint."""
+
+import argparse
+import sys
+
+from mmghost.checkpoint import convert_checkpoint
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='a file, an http(s) address or a timm/... hub name')
+    parser.add_argument('out_file', help='the checkpoint to write')
+    parser.add_argument(
+        '--layout',
+        choices=('mmghost', 'timm'),
+        default='mmghost',
+        help='mmghost: an mmpretrain classifier with metadata; timm: the weights alone, as '
+        'safetensors if OUT_FILE ends so (default: %(default)s)',
+    )
+    parser.add_argument('--prefix', help="what precedes the backbone's names in the source")
+    parser.add_argument(
+        '--ema',
+        action=argparse.BooleanOptionalAction,
+        help='take the averaged weights, or not (default: if there are any)',
+    )
+    return parser.parse_args()
+
+
+def main():
+    try:
+        meta = convert_checkpoint(**vars(parse_args()))
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    for name, value in meta.items():
+        print(f'{name}: {value}')
+
+
+if __name__ == '__main__':
+    main()
