@@ -9,6 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import get_installed_path
 
 from mmghost.analysis import count_complexity
+from mmghost.datasets import unpack_fashion_mnist
 
 DETECTION = sorted((CONFIGS / 'detection').glob('*.py'))
 COCO = [path for path in DETECTION if path.stem.endswith('_coco')]
@@ -102,6 +103,19 @@ def test_classifiers_train_and_predict(path):
     with torch.no_grad():
         results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')
     assert all(len(result.pred_score) == model.head.num_classes for result in results)
+
+
+def test_fashion_mnist_is_tested_on_the_other_articles(idx_folder, tmp_path):
+    from mmengine.registry import DATASETS
+
+    unpack_fashion_mnist(idx_folder, tmp_path)
+    path = CONFIGS / 'classification' / 'ghostnetv2-1.0x_1xb128-2e_fashion-mnist.py'
+    config, _ = build(path)
+    sizes = {}
+    for split in ('train', 'val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        sizes[split] = len(DATASETS.build(dict(dataset, data_root=str(tmp_path))))
+    assert sizes == dict(train=40, val=20, test=20)
 
 
 def test_imagenet_recipe():

@@ -37,7 +37,8 @@ val_dataloader = dict(
     batch_size=128,
     num_workers=2,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(split='test', pipeline=test_pipeline, **dataset),
+    # test_mode, not split, makes mmpretrain read the test files
+    dataset=dict(split='test', test_mode=True, pipeline=test_pipeline, **dataset),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=(1, 5))
@@ -48,7 +49,7 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=max_epochs, convert_to_iter_based=True),
 ]
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=max_epochs)
 val_cfg = dict()
 test_cfg = dict()
 custom_hooks = [dict(type='mmghost.ChannelsLastHook')]

@@ -81,22 +81,16 @@ def draw_masks(config, checkpoint, out_file, count=8, columns=2):
     for index in range(min(count, len(dataset))):
         sample = dataset[index]['data_samples']
         found = inference_model(segmentor, sample.img_path)
-        scaled = SegDataSample(
-            **{
-                name: PixelData(
-                    data=F.interpolate(masks.data[None].float(), scale_factor=_ZOOM)[0].long()
-                )
-                for name, masks in (
-                    ('gt_sem_seg', sample.gt_sem_seg),
-                    ('pred_sem_seg', found.pred_sem_seg),
-                )
-            }
-        )
-        image = mmcv.imread(sample.img_path, channel_order='rgb')
-        visualizer.add_datasample(
-            sample.img_path, mmcv.imrescale(image, _ZOOM), scaled, with_labels=False
-        )
-        pairs.append(visualizer.get_image())
+        image = mmcv.imrescale(mmcv.imread(sample.img_path, channel_order='rgb'), _ZOOM)
+        halves = []
+        for masks in (sample.gt_sem_seg, found.pred_sem_seg):
+            data = F.interpolate(masks.data[None].float(), scale_factor=_ZOOM)[0].long()
+            drawn = SegDataSample(gt_sem_seg=PixelData(data=data))
+            visualizer.add_datasample(
+                sample.img_path, image.copy(), drawn, draw_pred=False, with_labels=False
+            )
+            halves.append(visualizer.get_image())
+        pairs.append(np.hstack(halves))
     return _write(_grid(pairs, columns, 'predicted masks'), out_file)
 
 

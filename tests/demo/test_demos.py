@@ -39,6 +39,7 @@ def test_segmentation_demo_trains_tests_and_draws(tmp_path, idx_folder):
 
 def test_classification_demo_trains_and_tests(tmp_path, idx_folder):
     printed = run_demo(tmp_path, idx_folder, epochs=1, task='cls')
+    assert 'Epoch(test) [1/1]' in printed  # the 20 test articles are one batch
     for row in ('top-1 accuracy', 'top-5 accuracy', 'testing, images a second', 'checkpoint'):
         assert row in printed
     assert (tmp_path / 'data' / 'train-images-idx3-ubyte').exists()
