@@ -53,23 +53,24 @@ def test_segmentors_train_and_predict(path):
     from mmseg.structures import SegDataSample
 
     config, model = build(path)
+    # 128x128, as the scenes are: mmseg's class weights know no ignored pixels, which padding adds
     assert model.decode_head.in_channels == model.backbone.out_channels[-1] == 160
     assert model.auxiliary_head.in_channels == model.backbone.out_channels[-2] == 112
     samples = [
         SegDataSample(
-            metainfo=dict(img_shape=(65, 97), ori_shape=(65, 97)),
-            gt_sem_seg=PixelData(data=torch.randint(0, model.num_classes, (1, 65, 97))),
+            metainfo=dict(img_shape=(128, 128), ori_shape=(128, 128)),
+            gt_sem_seg=PixelData(data=torch.randint(0, model.num_classes, (1, 128, 128))),
         )
         for _ in range(2)
     ]
-    images = list(torch.randint(0, 256, (2, 3, 65, 97), dtype=torch.uint8))
+    images = list(torch.randint(0, 256, (2, 3, 128, 128), dtype=torch.uint8))
     inputs = dict(inputs=images, data_samples=samples)
     losses = model(**model.data_preprocessor(inputs, True), mode='loss')
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.backbone.parameters())
     with torch.no_grad():
         results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')
-    assert [result.pred_sem_seg.data.shape for result in results] == [(1, 65, 97)] * 2
+    assert [result.pred_sem_seg.data.shape for result in results] == [(1, 128, 128)] * 2
 
 
 def test_ade20k_config_changes_only_the_backbone():
