@@ -6,10 +6,11 @@ from .version import __version__
 check_versions()
 
 from . import backbones  # noqa: E402
-from .checkpoint import allow_mmengine_checkpoints  # noqa: E402
+from .checkpoint import allow_mmengine_checkpoints, load_published_checkpoints  # noqa: E402
 from .engine import support_cpu_distributed  # noqa: E402
 
 allow_mmengine_checkpoints()
+load_published_checkpoints()
 support_cpu_distributed()
 
 __all__ = ['__version__', 'backbones']

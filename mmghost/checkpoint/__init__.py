@@ -1,5 +1,6 @@
 from .convert import convert_checkpoint
 from .load_pretrained import load_pretrained
+from .loaders import load_published_checkpoints
 from .read_weights import Weights, read_weights, sha256
 from .safe_globals import allow_mmengine_checkpoints
 from .timm_layout import rename_timm_keys, to_timm_layout
@@ -9,6 +10,7 @@ __all__ = [
     'allow_mmengine_checkpoints',
     'convert_checkpoint',
     'load_pretrained',
+    'load_published_checkpoints',
     'read_weights',
     'rename_timm_keys',
     'sha256',

@@ -67,18 +67,16 @@ def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None
         source_sha256=sha256(weights.path),
         ema=weights.ema,
     )
-    head = {key: value for key, value in weights.others.items() if key.startswith('head.')}
     partial = out_file.with_name(f'.{out_file.name}.partial')
     out_file.parent.mkdir(parents=True, exist_ok=True)
     try:
         if layout == 'timm':
             content = {
                 key: value.contiguous()
-                for key, value in to_timm_layout(weights.backbone, head).items()
+                for key, value in to_timm_layout(weights.backbone, weights.head).items()
             }
         else:
-            backbone = {f'backbone.{key}': value for key, value in weights.backbone.items()}
-            content = dict(meta=meta, state_dict=backbone | head)
+            content = dict(meta=meta, state_dict=weights.classifier)
         if layout == 'timm' and out_file.suffix == '.safetensors':
             from safetensors.torch import save_file
 

@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import re
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlparse
@@ -31,6 +32,17 @@ class Weights(NamedTuple):
     layout: str
     ema: bool | None
     path: Path
+
+    @property
+    def head(self):
+        """dict: The weights of an mmpretrain classifier's head, if the file has them."""
+        return {key: value for key, value in self.others.items() if key.startswith('head.')}
+
+    @property
+    def classifier(self):
+        """dict: The weights under the names of an mmpretrain classifier."""
+        backbone = {f'backbone.{key}': value for key, value in self.backbone.items()}
+        return backbone | self.head
 
 
 def _fetch(source):
@@ -66,20 +78,30 @@ def _fetch(source):
     )
 
 
+def safe_namespace():
+    """Let torch load the record of a command line, in the authors' and timm's training files."""
+    if digit_version(torch.__version__) < digit_version('2.6.0'):
+        return nullcontext()
+    return torch.serialization.safe_globals([argparse.Namespace])
+
+
+def load_safetensors(path):
+    """Load a safetensors file, or raise a ValueError that says that it is broken."""
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except Exception as error:
+        raise ValueError(f'{path} is not a whole safetensors file: {error}.') from error
+
+
 def _load(path):
     """Load a file's content without executing any of it."""
     if path.suffix == '.safetensors':
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except Exception as error:
-            raise ValueError(f'{path} is not a whole safetensors file: {error}.') from error
-    if digit_version(torch.__version__) >= digit_version('2.6.0'):
-        # A plain record of the command line, in the authors' and timm's training checkpoints
-        torch.serialization.add_safe_globals([argparse.Namespace])
+        return load_safetensors(path)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        with safe_namespace():
+            return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f'{path} is no checkpoint that can be loaded safely: {reason}') from error
@@ -145,7 +167,12 @@ def read_weights(source, prefix=None, ema=None):
         ValueError: If it is broken, unsafe, or holds no GhostNet.
     """
     path = _fetch(source)
-    chosen, averaged = _choose(_load(path), ema, path)
+    return sort_weights(_load(path), path, prefix, ema)
+
+
+def sort_weights(content, path, prefix=None, ema=None):
+    """Do for a file's content what :func:`read_weights` does for a file."""
+    chosen, averaged = _choose(content, ema, path)
     weights = _unwrap({key: v for key, v in chosen.items() if isinstance(v, torch.Tensor)})
     if prefix is None:
         prefix = 'backbone.' if any(key.startswith('backbone.') for key in weights) else ''
@@ -162,7 +189,7 @@ def read_weights(source, prefix=None, ema=None):
     layout = 'timm' if 'conv_stem.weight' in backbone else 'mmghost'
     rename_timm_keys(backbone)
     rename_timm_head(others)
-    if 'stem.conv.weight' not in backbone:
+    if 'stages.0.0.ghost1.primary_conv.conv.weight' not in backbone:
         raise ValueError(f'{path} holds no GhostNet: its names are {_some(weights)}.')
     return Weights(backbone, others, layout, averaged, path)
 
