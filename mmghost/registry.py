@@ -9,7 +9,12 @@ from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import Registry
 
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmghost', locations=['mmghost.engine'])
-MODELS = Registry('model', parent=ROOT_MODELS, scope='mmghost', locations=['mmghost.backbones'])
+MODELS = Registry(
+    'model',
+    parent=ROOT_MODELS,
+    scope='mmghost',
+    locations=['mmghost.backbones', 'mmghost.layers'],
+)
 OPTIMIZERS = Registry(
     'optimizer', parent=ROOT_OPTIMIZERS, scope='mmghost', locations=['mmghost.engine']
 )

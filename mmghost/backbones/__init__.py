@@ -1,3 +1,4 @@
+from .ghostnet import GhostNet
 from .ghostnetv2 import GhostNetV2
 
-__all__ = ['GhostNetV2']
+__all__ = ['GhostNet', 'GhostNetV2']

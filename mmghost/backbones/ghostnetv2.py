@@ -1,72 +1,35 @@
-from mmcv.cnn import ConvModule
-from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
-from torch.nn.modules.batchnorm import _BatchNorm
-
-from mmghost.checkpoint import load_pretrained, rename_timm_keys
 from mmghost.layers import GhostBottleneck
+from mmghost.layers.ghost_bottleneck import ENHANCEMENTS
 from mmghost.registry import register_model
-from mmghost.utils import (
-    check_choice,
-    check_int,
-    check_optional_dict,
-    check_positive,
-    check_type,
-    make_divisible,
-)
+from mmghost.utils import check_choice, check_optional_dict, check_type
 
-from .stages import FINAL_CHANNELS, STAGES, STEM_CHANNELS
+from .ghostnet import GhostNet
+from .stages import STAGES
 
-OUTPUT_STRIDES = (8, 16, 32)
+BOTTLENECKS = sum(map(len, STAGES))
 PLAIN_BOTTLENECKS = 2  # the first ones have no DFC attention
 
 
 @register_model
-class GhostNetV2(BaseModule):
+class GhostNetV2(GhostNet):
     """GhostNetV2 (Tang et al., NeurIPS 2022, Section 4.2) as a multi-scale backbone.
 
-    =========  ======  ================  =============================
-    out index  stride  channels at 1.0x  taken after
-    =========  ======  ================  =============================
-    0          2       16                stage 0
-    1          4       24                stage 1
-    2          8       40                stage 2
-    3          16      112               stage 3
-    4          32      160               stage 4
-    5          32      960               the 1x1 convolution to 960
-    =========  ======  ================  =============================
-
-    Every bottleneck but the first two has DFC attention, as in the released weights. Only what the
-    chosen outputs need is built.
+    It is GhostNet with DFC attention in every bottleneck but the first two, as in the released
+    weights; outputs and channels are those of :class:`GhostNet`. The paper's widths are 1.0, 1.3
+    and 1.6. With an ``output_stride`` below 32 the attention is dilated like the convolutions.
 
     Args:
-        widen_factor (float): Factor on every channel count; results are rounded to multiples
-            of 4. The paper's widths are 1.0, 1.3 and 1.6. Defaults to 1.0.
-        in_channels (int): Channels of the input image. Defaults to 3.
-        out_indices (Sequence[int]): The outputs, ascending, from 0 to 5. Defaults to (4, ).
-        output_stride (int): The largest stride, 8, 16 or 32. A stage that would exceed it keeps the
-            resolution, and every spatial kernel after the place of its stride is dilated instead
-            (those of DFC attention too), so that weights trained at stride 32 see the
-            neighbourhoods they know: every 2nd or 4th pixel of such a map is that of stride 32,
-            but for squeeze-and-excitation, whose mean is over the denser map. Defaults to 32.
-        frozen_stages (int): Stem and stages up to this out index are frozen: no gradients, and
-            norm layers in eval mode. -1 freezes nothing. Defaults to -1.
-        norm_eval (bool): Keep the statistics of all batch norm layers in training.
-            Defaults to False.
-        with_cp (bool): Recompute the bottlenecks in the backward pass, which saves memory and
-            costs time. Defaults to False.
-        conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
-        norm_cfg (dict, optional): Config of the norm layers. Defaults to ``dict(type='BN')``.
-        act_cfg (dict, optional): Config of the activations. Defaults to ``dict(type='ReLU')``.
-        init_cfg (dict | list[dict], optional): Initialization config.
-            ``dict(type='Pretrained', checkpoint=F)`` takes F as it is: the authors' release
-            files, timm's, an OpenMMLab model's with this backbone, a backbone's own. ``prefix``
-            and ``ema`` beside ``checkpoint`` are those of
-            :func:`mmghost.checkpoint.load_pretrained`.
+        *args: Arguments of :class:`GhostNet`.
+        attention_cfg (dict | Sequence[dict | None]): Config of the attention, see
+            :class:`mmghost.layers.GhostModuleV2`, or one for each of the 16 bottlenecks, None for
+            those without: for kernel sizes by stage (Table 6) and for attention in some stages only
+            (Table 7). Defaults to ``dict(type='mmghost.DFCAttention')``.
+        enhance (str): What the attention enhances, 'expressiveness', 'capacity' or 'both'
+            (Table 8), see :class:`mmghost.layers.GhostBottleneck`. Defaults to 'expressiveness'.
+        **kwargs: Arguments of :class:`GhostNet`.
 
     Shape:
-        ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
-        ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index, the stride
-        being that of the table or ``output_stride``, whichever is less.
+        As :class:`GhostNet`.
 
     Raises:
         TypeError, ValueError: If an argument is of the wrong type or out of its range.
@@ -74,125 +37,26 @@ class GhostNetV2(BaseModule):
 
     def __init__(
         self,
-        widen_factor=1.0,
-        in_channels=3,
-        out_indices=(4,),
-        output_stride=32,
-        frozen_stages=-1,
-        norm_eval=False,
-        with_cp=False,
-        conv_cfg=None,
-        norm_cfg=dict(type='BN'),
-        act_cfg=dict(type='ReLU'),
-        init_cfg=[
-            dict(type='Kaiming', layer='Conv2d'),
-            dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
-        ],
+        *args,
+        attention_cfg=dict(type='mmghost.DFCAttention'),
+        enhance='expressiveness',
+        **kwargs,
     ):
-        last_index = len(STAGES)
-        check_positive('widen_factor', widen_factor)
-        check_int('in_channels', in_channels, 1)
-        check_int('frozen_stages', frozen_stages, -1, last_index)
-        check_type('norm_eval', norm_eval, bool, 'True or False')
-        check_type('with_cp', with_cp, bool, 'True or False')
-        check_optional_dict('conv_cfg', conv_cfg)
-        check_optional_dict('norm_cfg', norm_cfg)
-        check_optional_dict('act_cfg', act_cfg)
-        check_choice('output_stride', output_stride, OUTPUT_STRIDES)
-        self._check_out_indices(out_indices, last_index)
-        super().__init__(init_cfg)
+        check_choice('enhance', enhance, ENHANCEMENTS)
+        allowed = f'a dict or a sequence of {BOTTLENECKS} dicts or None'
+        check_type('attention_cfg', attention_cfg, (dict, list, tuple), allowed)
+        if isinstance(attention_cfg, dict):
+            rest = BOTTLENECKS - PLAIN_BOTTLENECKS
+            attention_cfg = [None] * PLAIN_BOTTLENECKS + [attention_cfg] * rest
+        if len(attention_cfg) != BOTTLENECKS:
+            raise ValueError(f'attention_cfg must be {allowed}, but has {len(attention_cfg)}.')
+        for cfg in attention_cfg:
+            check_optional_dict('each of attention_cfg', cfg)
+        self._attention_cfgs = attention_cfg
+        self._enhance = enhance
+        super().__init__(*args, **kwargs)
 
-        self.widen_factor = widen_factor
-        self.out_indices = tuple(out_indices)
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        cfg = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
-
-        channels = make_divisible(STEM_CHANNELS * widen_factor)
-        self.stem = ConvModule(in_channels, channels, 3, stride=2, padding=1, **cfg)
-        self.stages = ModuleList()
-        stage_channels = []
-        depth = 0
-        stride, dilation = 2, 1
-        for stage in STAGES[: self.out_indices[-1] + 1]:
-            blocks = []
-            for block in stage:
-                out_channels = make_divisible(block.out_channels * widen_factor)
-                dilate = stride * block.stride > output_stride
-                blocks.append(
-                    GhostBottleneck(
-                        channels,
-                        make_divisible(block.mid_channels * widen_factor),
-                        out_channels,
-                        kernel_size=block.kernel_size,
-                        stride=block.stride,
-                        dilation=dilation,
-                        dilate=dilate,
-                        with_se=block.with_se,
-                        with_attention=depth >= PLAIN_BOTTLENECKS,
-                        with_cp=with_cp,
-                        **cfg,
-                    )
-                )
-                if dilate:
-                    dilation *= block.stride
-                else:
-                    stride *= block.stride
-                channels = out_channels
-                depth += 1
-            self.stages.append(Sequential(*blocks))
-            stage_channels.append(channels)
-        if last_index in self.out_indices:
-            final_channels = make_divisible(FINAL_CHANNELS * widen_factor)
-            self.stages.append(ConvModule(channels, final_channels, 1, **cfg))
-            stage_channels.append(final_channels)
-        #: tuple[int]: Channels of each output.
-        self.out_channels = tuple(stage_channels[index] for index in self.out_indices)
-
-        self._register_load_state_dict_pre_hook(rename_timm_keys)
-        self._freeze_stages()
-
-    @staticmethod
-    def _check_out_indices(out_indices, last_index):
-        allowed = f'a sequence of ascending integers from 0 to {last_index}'
-        check_type('out_indices', out_indices, (list, tuple, range), allowed)
-        for index in out_indices:
-            check_int('each of out_indices', index, 0, last_index)
-        if not out_indices or list(out_indices) != sorted(set(out_indices)):
-            raise ValueError(f'out_indices must be {allowed}, but got {out_indices!r}.')
-
-    def init_weights(self):
-        """Initialize as ``init_cfg`` says, pretrained weights by :func:`load_pretrained`."""
-        every = [self.init_cfg] if isinstance(self.init_cfg, dict) else self.init_cfg or []
-        pretrained = [cfg for cfg in every if cfg.get('type') in ('Pretrained', PretrainedInit)]
-        self.init_cfg = [cfg for cfg in every if cfg not in pretrained]
-        super().init_weights()
-        self.init_cfg = every
-        for cfg in pretrained:
-            load_pretrained(self, cfg['checkpoint'], cfg.get('prefix'), cfg.get('ema'))
-
-    def _freeze_stages(self):
-        if self.frozen_stages < 0:
-            return
-        for module in (self.stem, *self.stages[: self.frozen_stages + 1]):
-            module.eval()
-            module.requires_grad_(False)
-
-    def train(self, mode=True):
-        """Set the training mode, keeping frozen stages and, with norm_eval, norms in eval mode."""
-        super().train(mode)
-        self._freeze_stages()
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
-        return self
-
-    def forward(self, x):
-        x = self.stem(x)
-        outs = []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if index in self.out_indices:
-                outs.append(x)
-        return tuple(outs)
+    def _make_bottleneck(self, index, *args, **kwargs):
+        return GhostBottleneck(
+            *args, attention_cfg=self._attention_cfgs[index], enhance=self._enhance, **kwargs
+        )

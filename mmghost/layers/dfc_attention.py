@@ -1,10 +1,23 @@
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
-from mmghost.utils import check_int
+from mmghost.registry import register_model
+from mmghost.utils import check_choice, check_int, check_type
 
 
+def _halve_bilinearly(x, window):
+    size = [length // step for length, step in zip(x.shape[-2:], window)]
+    return F.interpolate(x, size=size, mode='bilinear', align_corners=False)
+
+
+POOLS = dict(avg=F.avg_pool2d, max=F.max_pool2d, bilinear=_halve_bilinearly)
+SCALES = dict(sigmoid=torch.sigmoid, hard_sigmoid=F.hardsigmoid, clip=lambda x: x.clamp(0, 1))
+UPSAMPLES = ('nearest', 'bilinear', 'bicubic')
+
+
+@register_model
 class DFCAttention(BaseModule):
     """Decoupled fully connected (DFC) attention: a gate for every position and channel.
 
@@ -15,8 +28,9 @@ class DFCAttention(BaseModule):
     The computation is that of the released weights: 2x2 average pooling with stride 2 (a last odd
     row or column is dropped), a 1x1 convolution, 1xK along the width, Kx1 along the height, a batch
     norm after each, the sigmoid, and nearest upsampling. The paper's text differs: it upsamples
-    bilinearly (Section 4.2), goes along the height first (Eq. 4), and has K by stage, 9, 7 and 5,
-    as the best of Table 6 where the weights have 5 throughout.
+    bilinearly (Section 4.2), pools by the maximum (Section 5.4), goes along the height first
+    (Eq. 4), and has K by stage, 9, 7 and 5, as the best of Table 6 where the weights have 5
+    throughout.
 
     A map that is one pixel high or wide is not pooled in that direction.
 
@@ -30,12 +44,20 @@ class DFCAttention(BaseModule):
         out_channels (int): Channels of the gate.
         kernel_size (int): K, odd. Defaults to 5.
         dilation (int): Distance, in pixels, of what counts as neighbours. Defaults to 1.
+        pool (str): Downsampling, 'avg', 'max' or 'bilinear' (Table 10). Defaults to 'avg'.
+        upsample (str): Upsampling, 'nearest', 'bilinear' or 'bicubic' (Table 10).
+            Defaults to 'nearest'.
+        scale (str): Scaling to the gate's range, 'sigmoid', 'hard_sigmoid' or 'clip' (Table 9).
+            Defaults to 'sigmoid'.
+        scale_first (bool): Scale before the upsampling rather than after it (Table 9).
+            Defaults to True.
         conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
         norm_cfg (dict, optional): Config of the normalisation. Defaults to ``dict(type='BN')``.
         init_cfg (dict, optional): Initialization config. Defaults to None.
 
     Shape:
-        ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``, values from 0 to 1.
+        ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``, values from 0 to 1 (bicubic
+        upsampling after the scaling may overshoot).
 
     Raises:
         TypeError, ValueError: If a size is not an integer in its range.
@@ -47,6 +69,10 @@ class DFCAttention(BaseModule):
         out_channels,
         kernel_size=5,
         dilation=1,
+        pool='avg',
+        upsample='nearest',
+        scale='sigmoid',
+        scale_first=True,
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         init_cfg=None,
@@ -58,7 +84,15 @@ class DFCAttention(BaseModule):
         check_int('dilation', dilation, 1)
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size must be odd, but got {kernel_size}.')
+        check_choice('pool', pool, tuple(POOLS))
+        check_choice('upsample', upsample, UPSAMPLES)
+        check_choice('scale', scale, tuple(SCALES))
+        check_type('scale_first', scale_first, bool, 'True or False')
         self.dilation = dilation
+        self.pool = pool
+        self.upsample = upsample
+        self.scale = scale
+        self.scale_first = scale_first
         cfg = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)
         pad = kernel_size // 2
         self.pointwise = ConvModule(in_channels, out_channels, 1, **cfg)
@@ -82,9 +116,12 @@ class DFCAttention(BaseModule):
     def _gate(self, x):
         size = x.shape[-2:]
         window = (min(2, size[0]), min(2, size[1]))
-        gate = self.pointwise(F.avg_pool2d(x, window))
-        gate = self.vertical(self.horizontal(gate)).sigmoid()
-        return F.interpolate(gate, size=size, mode='nearest')
+        gate = self.pointwise(POOLS[self.pool](x, window))
+        gate = self.vertical(self.horizontal(gate))
+        scale = SCALES[self.scale]
+        if self.scale_first:
+            return F.interpolate(scale(gate), size=size, mode=self.upsample)
+        return scale(F.interpolate(gate, size=size, mode=self.upsample))
 
     def forward(self, x):
         if self.dilation == 1:

@@ -3,14 +3,19 @@ from mmengine.model import BaseModule, Sequential
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from .ghost_module import GhostModule, GhostModuleV2
+from mmghost.utils import check_choice
+
+from .ghost_module import GhostModule
+from .ghost_module_v2 import GhostModuleV2
 from .squeeze_excite import SqueezeExcite
+
+ENHANCEMENTS = ('expressiveness', 'capacity', 'both')
 
 
 class GhostBottleneck(BaseModule):
     """Inverted residual of two Ghost modules.
 
-    GhostNet, Section 3.2 and Figure 3; with ``with_attention``, GhostNetV2, Section 4.2 and
+    GhostNet, Section 3.2 and Figure 3; with ``attention_cfg``, GhostNetV2, Section 4.2 and
     Figure 4(b): the first module, which makes the expanded features, has DFC attention.
 
     Args:
@@ -24,7 +29,11 @@ class GhostBottleneck(BaseModule):
         dilate (bool): Instead of taking the stride, dilate by it what comes after it (here the
             second Ghost module), which keeps the resolution. Defaults to False.
         with_se (bool): Squeeze-and-excitation on the expanded features. Defaults to False.
-        with_attention (bool): DFC attention in the first Ghost module. Defaults to False.
+        attention_cfg (dict, optional): Config of the attention, see :class:`GhostModuleV2`.
+            Defaults to None (none).
+        enhance (str): The Ghost modules that have the attention (GhostNetV2, Table 8): the first
+            for 'expressiveness', the second for 'capacity', or 'both'.
+            Defaults to 'expressiveness'.
         with_cp (bool): Recompute the block in the backward pass to save memory.
             Defaults to False.
         conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
@@ -44,7 +53,8 @@ class GhostBottleneck(BaseModule):
         dilation=1,
         dilate=False,
         with_se=False,
-        with_attention=False,
+        attention_cfg=None,
+        enhance='expressiveness',
         with_cp=False,
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
@@ -52,6 +62,7 @@ class GhostBottleneck(BaseModule):
         init_cfg=None,
     ):
         super().__init__(init_cfg)
+        check_choice('enhance', enhance, ENHANCEMENTS)
         self.with_cp = with_cp
         linear = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)
         strided = dict(
@@ -63,14 +74,17 @@ class GhostBottleneck(BaseModule):
         )
         dilation_after = dilation * stride if dilate else dilation
 
-        expansion = GhostModuleV2 if with_attention else GhostModule
-        self.ghost1 = expansion(
+        def ghost_module(*channels, attended, **kwargs):
+            if attention_cfg is None or enhance not in (attended, 'both'):
+                return GhostModule(*channels, **kwargs)
+            return GhostModuleV2(*channels, attention_cfg=attention_cfg, **kwargs)
+
+        self.ghost1 = ghost_module(
             in_channels,
             mid_channels,
+            attended='expressiveness',
             dilation=dilation,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
+            **dict(linear, act_cfg=act_cfg),
         )
         self.depthwise = (
             ConvModule(mid_channels, mid_channels, groups=mid_channels, **strided)
@@ -82,7 +96,9 @@ class GhostBottleneck(BaseModule):
             if with_se
             else nn.Identity()
         )
-        self.ghost2 = GhostModule(mid_channels, out_channels, dilation=dilation_after, **linear)
+        self.ghost2 = ghost_module(
+            mid_channels, out_channels, attended='capacity', dilation=dilation_after, **linear
+        )
         self.shortcut = (
             nn.Identity()
             if stride == 1 and in_channels == out_channels

@@ -6,8 +6,6 @@ from mmengine.model import BaseModule
 
 from mmghost.utils import check_int
 
-from .dfc_attention import DFCAttention
-
 
 class GhostModule(BaseModule):
     """A convolution whose outputs are partly made by a cheap depthwise operation.
@@ -89,51 +87,3 @@ class GhostModule(BaseModule):
         intrinsic = self.primary_conv(x)
         out = torch.cat((intrinsic, self.cheap_operation(intrinsic)), dim=1)
         return out if out.size(1) == self.out_channels else out[:, : self.out_channels]
-
-
-class GhostModuleV2(GhostModule):
-    """A Ghost module whose output is multiplied with DFC attention.
-
-    GhostNetV2, Section 4.2, Eq. 6. Both branches see the same input.
-
-    Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
-        dilation (int): Dilation of the cheap operation and of the attention. Defaults to 1.
-        conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
-        **kwargs: ``ratio`` and ``cheap_kernel_size`` of :class:`GhostModule`.
-
-    Shape:
-        ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.
-    """
-
-    def __init__(
-        self,
-        in_channels,
-        out_channels,
-        dilation=1,
-        conv_cfg=None,
-        norm_cfg=dict(type='BN'),
-        act_cfg=dict(type='ReLU'),
-        init_cfg=None,
-        **kwargs,
-    ):
-        for name in ('kernel_size', 'stride'):
-            if kwargs.get(name, 1) != 1:
-                raise ValueError(f'{name} must be 1 in GhostModuleV2, but got {kwargs[name]}.')
-        super().__init__(
-            in_channels,
-            out_channels,
-            dilation=dilation,
-            conv_cfg=conv_cfg,
-            norm_cfg=norm_cfg,
-            act_cfg=act_cfg,
-            init_cfg=init_cfg,
-            **kwargs,
-        )
-        self.attention = DFCAttention(
-            in_channels, out_channels, dilation=dilation, conv_cfg=conv_cfg, norm_cfg=norm_cfg
-        )
-
-    def forward(self, x):
-        return super().forward(x) * self.attention(x)

@@ -11,6 +11,8 @@ from mmghost.layers import (
     SqueezeExcite,
 )
 
+DFC = dict(type='mmghost.DFCAttention')
+
 
 def test_ghost_module_is_equations_2_and_3():
     module = randomise(GhostModule(6, 11, norm_cfg=None, act_cfg=None))
@@ -79,7 +81,7 @@ def test_squeeze_excite():
 )
 def test_ghost_bottleneck(stride, out_channels, identity):
     block = GhostBottleneck(
-        8, 24, out_channels, kernel_size=5, stride=stride, with_se=True, with_attention=True
+        8, 24, out_channels, kernel_size=5, stride=stride, with_se=True, attention_cfg=DFC
     )
     assert isinstance(block.shortcut, torch.nn.Identity) == identity
     expected = (2, out_channels, -(-9 // stride), -(-6 // stride))
@@ -125,11 +127,11 @@ def test_dilated_dfc_attention_attends_each_phase_by_itself(size, dilation):
 
 @pytest.mark.parametrize('stride', [1, 2])
 @pytest.mark.parametrize('dilation', [1, 2])
-@pytest.mark.parametrize('with_attention', [False, True])
+@pytest.mark.parametrize('attention_cfg', [None, DFC])
 @pytest.mark.parametrize('size', [(16, 16), (13, 18), (1, 5)])
-def test_dilating_bottleneck_is_the_strided_one_between(stride, dilation, with_attention, size):
+def test_dilating_bottleneck_is_the_strided_one_between(stride, dilation, attention_cfg, size):
     def build(**kwargs):
-        return GhostBottleneck(6, 16, 10, 5, stride, with_attention=with_attention, **kwargs)
+        return GhostBottleneck(6, 16, 10, 5, stride, attention_cfg=attention_cfg, **kwargs)
 
     strided = randomise(build()).double().eval()
     dilating = build(dilation=dilation, dilate=True).double().eval()

@@ -7,20 +7,29 @@ from helpers import randomise
 from mmengine.registry import MODELS
 from torch import nn
 
-from mmghost.backbones import GhostNetV2
+from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.checkpoint import rename_timm_keys
 from mmghost.layers import DFCAttention
 
 ALL = (0, 1, 2, 3, 4, 5)
 STRIDES = (2, 4, 8, 16, 32, 32)
-TIMM = {'ghostnetv2_100': 1.0, 'ghostnetv2_130': 1.3, 'ghostnetv2_160': 1.6}
+TIMM = {
+    'ghostnet_050': (GhostNet, 0.5),
+    'ghostnet_100': (GhostNet, 1.0),
+    'ghostnet_130': (GhostNet, 1.3),
+    'ghostnetv2_100': (GhostNetV2, 1.0),
+    'ghostnetv2_130': (GhostNetV2, 1.3),
+    'ghostnetv2_160': (GhostNetV2, 1.6),
+}
 SIZES = ((224, 224), (320, 320), (225, 321), (97, 64))
+BOTH = pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
 
 
 def make_pair(name, **kwargs):
     """timm's model with random weights and statistics, and ours with the same."""
     theirs = randomise(timm.create_model(name))
-    ours = GhostNetV2(TIMM[name], out_indices=(5,), **kwargs)
+    backbone, width = TIMM[name]
+    ours = backbone(width, out_indices=(5,), **kwargs)
     left = ours.load_state_dict(theirs.state_dict(), strict=False)
     assert not left.missing_keys
     assert all(key.startswith(('conv_head', 'classifier')) for key in left.unexpected_keys)
@@ -43,7 +52,7 @@ def test_final_map_equals_timm(name, size):
     assert relative_error(found, expected) < 1e-5
 
 
-@pytest.mark.parametrize('size', SIZES)
+@pytest.mark.parametrize('size', [(224, 224), (65, 97)])
 @pytest.mark.parametrize('name', TIMM)
 def test_gradients_equal_timm_in_training(name, size):
     theirs, ours = (model.double().train() for model in make_pair(name))
@@ -79,29 +88,32 @@ def test_gradients_equal_timm_in_training(name, size):
         (1.6, (24, 40, 64, 180, 256, 1536)),
     ],
 )
-def test_channels(widen_factor, channels):
-    backbone = GhostNetV2(widen_factor, out_indices=ALL).eval()
+@BOTH
+def test_channels(backbone_class, widen_factor, channels):
+    backbone = backbone_class(widen_factor, out_indices=ALL).eval()
     assert backbone.out_channels == channels
     with torch.no_grad():
         outs = backbone(torch.randn(1, 3, 64, 96))
     assert tuple(out.shape[1] for out in outs) == channels
 
 
+@BOTH
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (33, 1), (2, 3), (31, 65), (64, 64), (127, 33)])
 @pytest.mark.parametrize('training', [False, True])
-def test_any_size(size, training):
-    backbone = GhostNetV2(0.5, out_indices=ALL).train(training)
+def test_any_size(backbone_class, size, training):
+    backbone = backbone_class(0.5, out_indices=ALL).train(training)
     outs = backbone(torch.randn(2, 3, *size))
     for out, stride, channels in zip(outs, STRIDES, backbone.out_channels):
         assert out.shape == (2, channels, -(-size[0] // stride), -(-size[1] // stride))
         assert out.isfinite().all()
 
 
+@BOTH
 @pytest.mark.parametrize('size', [(1, 1), (1, 50), (33, 1), (31, 65), (641, 479)])
 @pytest.mark.parametrize('output_stride', [8, 16, 32])
 @pytest.mark.parametrize('training', [False, True])
-def test_any_size_at_any_output_stride(size, output_stride, training):
-    backbone = GhostNetV2(0.5, out_indices=ALL, output_stride=output_stride).train(training)
+def test_any_size_at_any_output_stride(backbone_class, size, output_stride, training):
+    backbone = backbone_class(0.5, out_indices=ALL, output_stride=output_stride).train(training)
     outs = backbone(torch.randn(2, 3, *size))
     for out, stride, channels in zip(outs, STRIDES, backbone.out_channels):
         stride = min(stride, output_stride)
@@ -117,12 +129,13 @@ def without_squeeze_excite(backbone):
     return backbone
 
 
+@BOTH
 @pytest.mark.parametrize('output_stride', [8, 16])
 @pytest.mark.parametrize('size', [(64, 64), (224, 224), (225, 321), (97, 64), (33, 127), (5, 1)])
-def test_output_stride_keeps_the_function_on_the_coarse_grid(size, output_stride):
-    coarse = randomise(without_squeeze_excite(GhostNetV2(0.5, out_indices=ALL))).double().eval()
+def test_output_stride_keeps_the_function_on_the_coarse_grid(backbone_class, size, output_stride):
+    coarse = randomise(without_squeeze_excite(backbone_class(0.5, out_indices=ALL))).double().eval()
     dense = without_squeeze_excite(
-        GhostNetV2(0.5, out_indices=ALL, output_stride=output_stride).double().eval()
+        backbone_class(0.5, out_indices=ALL, output_stride=output_stride).double().eval()
     )
     dense.load_state_dict(coarse.state_dict())
     x = torch.randn(2, 3, *size, dtype=torch.double)
@@ -145,7 +158,7 @@ def test_one_pixel_maps_keep_their_attention(size):
 
 def test_attention_is_in_every_bottleneck_but_the_first_two():
     backbone = GhostNetV2()
-    blocks = [block for stage in backbone.stages for block in stage]
+    blocks = every_bottleneck(backbone)
     with_attention = [hasattr(block.ghost1, 'attention') for block in blocks]
     assert with_attention == [False] * 2 + [True] * 14
     assert not any(hasattr(block.ghost2, 'attention') for block in blocks)
@@ -176,9 +189,10 @@ def test_in_channels():
     assert out.shape == (1, 80, 1, 1)
 
 
+@BOTH
 @pytest.mark.parametrize('frozen', range(-1, 6))
-def test_frozen_stages(frozen):
-    backbone = GhostNetV2(0.5, out_indices=ALL, frozen_stages=frozen)
+def test_frozen_stages(backbone_class, frozen):
+    backbone = backbone_class(0.5, out_indices=ALL, frozen_stages=frozen)
     before = copy.deepcopy(backbone.state_dict())
     backbone.train()
     optimizer = torch.optim.SGD(
@@ -222,8 +236,9 @@ def test_with_cp_gives_the_same_gradients():
         torch.testing.assert_close(a.grad, b.grad)
 
 
-def test_other_layers():
-    backbone = GhostNetV2(
+@BOTH
+def test_other_layers(backbone_class):
+    backbone = backbone_class(
         0.5,
         conv_cfg=dict(type='Conv2d'),
         norm_cfg=dict(type='GN', num_groups=2),
@@ -287,18 +302,20 @@ def test_channels_last_gives_the_same_result():
         (TypeError, 'act_cfg', 'ReLU'),
     ],
 )
-def test_invalid_arguments_are_named(error, argument, value):
+@BOTH
+def test_invalid_arguments_are_named(backbone_class, error, argument, value):
     with pytest.raises(error, match=f'{argument}.* must be .*, but got'):
-        GhostNetV2(**{argument: value})
+        backbone_class(**{argument: value})
 
 
 @pytest.mark.parametrize('scope', ['mmdet', 'mmseg', 'mmpretrain', 'mmghost'])
-@pytest.mark.parametrize('name', ['mmghost.GhostNetV2', 'GhostNetV2'])
-def test_registered_everywhere(scope, name):
+@pytest.mark.parametrize('prefix', ['mmghost.', ''])
+@BOTH
+def test_registered_everywhere(backbone_class, scope, prefix):
     registry = __import__(f'{scope}.registry', fromlist=['MODELS']).MODELS
     for where in (registry, MODELS):
-        backbone = where.build(dict(type=name, widen_factor=0.5))
-        assert type(backbone) is GhostNetV2
+        backbone = where.build(dict(type=prefix + backbone_class.__name__, widen_factor=0.5))
+        assert type(backbone) is backbone_class
 
 
 def test_init_weights_from_a_pretrained_checkpoint(tmp_path):
@@ -309,3 +326,55 @@ def test_init_weights_from_a_pretrained_checkpoint(tmp_path):
     assert torch.equal(backbone.stem.conv.weight, source.conv_stem.weight)
     last = backbone.stages[4][4].ghost1.attention.vertical.bn.running_var
     assert torch.equal(last, source.blocks[8][3].ghost1.short_conv[5].running_var)
+
+
+def every_bottleneck(backbone):
+    return [block for stage in backbone.stages for block in stage]
+
+
+def test_v1_is_v2_without_attention():
+    v1 = GhostNet(0.5, out_indices=ALL).state_dict()
+    v2 = GhostNetV2(0.5, out_indices=ALL).state_dict()
+    bare = GhostNetV2(0.5, out_indices=ALL, attention_cfg=[None] * 16).state_dict()
+    assert v1.keys() == bare.keys() == {key for key in v2 if '.attention.' not in key}
+
+
+def test_attention_by_bottleneck():
+    cfgs = [None] * 2 + [dict(type='mmghost.DFCAttention', kernel_size=9, pool='max')] * 3
+    cfgs += [None] * 10 + [dict(type='DFCAttention', kernel_size=3, scale='clip')]
+    backbone = GhostNetV2(0.5, attention_cfg=cfgs)
+    attentions = [getattr(block.ghost1, 'attention', None) for block in every_bottleneck(backbone)]
+    kernels = [a and a.horizontal.conv.kernel_size for a in attentions]
+    assert kernels == [None] * 2 + [(1, 9)] * 3 + [None] * 10 + [(1, 3)]
+    assert attentions[2].pool == 'max' and attentions[-1].scale == 'clip'
+    (out,) = backbone(torch.randn(2, 3, 65, 33))
+    out.sum().backward()
+    assert all(p.grad is not None for p in backbone.parameters())
+
+
+@pytest.mark.parametrize(
+    ('enhance', 'where'), [('expressiveness', '1'), ('capacity', '2'), ('both', '12')]
+)
+@pytest.mark.parametrize('output_stride', [8, 32])
+def test_enhance(enhance, where, output_stride):
+    backbone = GhostNetV2(0.5, enhance=enhance, output_stride=output_stride)
+    for block in every_bottleneck(backbone)[2:]:
+        found = [i for i in '12' if hasattr(getattr(block, f'ghost{i}'), 'attention')]
+        assert found == list(where)
+    assert backbone(torch.randn(2, 3, 65, 33))[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ('error', 'argument', 'value'),
+    [
+        (TypeError, 'attention_cfg', 'DFC'),
+        (TypeError, 'attention_cfg', None),
+        (TypeError, 'each of attention_cfg', ['DFC'] * 16),
+        (ValueError, 'attention_cfg', [None] * 15),
+        (ValueError, 'enhance', 'neither'),
+        (TypeError, 'enhance', 1),
+    ],
+)
+def test_invalid_attention_is_named(error, argument, value):
+    with pytest.raises(error, match=f'{argument} must be'):
+        GhostNetV2(**{argument.split()[-1]: value})

@@ -1,0 +1,62 @@
+from mmghost.registry import MODELS
+
+from .ghost_module import GhostModule
+
+
+class GhostModuleV2(GhostModule):
+    """A Ghost module whose output is multiplied with attention, DFC attention by default.
+
+    GhostNetV2, Section 4.2, Eq. 6. Both branches see the same input.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        dilation (int): Dilation of the cheap operation and of the attention. Defaults to 1.
+        attention_cfg (dict): Config of a registered module that takes ``in_channels``,
+            ``out_channels``, ``dilation``, ``conv_cfg`` and ``norm_cfg`` besides its own options,
+            and gives a factor for every output value, such as :class:`DFCAttention`.
+        conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
+        **kwargs: ``ratio`` and ``cheap_kernel_size`` of :class:`GhostModule`.
+
+    Shape:
+        ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        dilation=1,
+        attention_cfg=dict(type='mmghost.DFCAttention'),
+        conv_cfg=None,
+        norm_cfg=dict(type='BN'),
+        act_cfg=dict(type='ReLU'),
+        init_cfg=None,
+        **kwargs,
+    ):
+        for name in ('kernel_size', 'stride'):
+            if kwargs.get(name, 1) != 1:
+                raise ValueError(f'{name} must be 1 in GhostModuleV2, but got {kwargs[name]}.')
+        super().__init__(
+            in_channels,
+            out_channels,
+            dilation=dilation,
+            conv_cfg=conv_cfg,
+            norm_cfg=norm_cfg,
+            act_cfg=act_cfg,
+            init_cfg=init_cfg,
+            **kwargs,
+        )
+        self.attention = MODELS.build(
+            dict(
+                attention_cfg,
+                in_channels=in_channels,
+                out_channels=out_channels,
+                dilation=dilation,
+                conv_cfg=conv_cfg,
+                norm_cfg=norm_cfg,
+            )
+        )
+
+    def forward(self, x):
+        return super().forward(x) * self.attention(x)
