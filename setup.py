@@ -50,6 +50,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmghost', 'mmghost.*']),
+    package_data={'mmghost.analysis': ['*.yml']},
     package_dir={'': '.'},  # makes an editable install a plain path entry
     install_requires=read_requirements('runtime'),
     extras_require={'tests': read_requirements('tests')},

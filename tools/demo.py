@@ -23,7 +23,7 @@ DEMOS = {
         run_segmentation_demo,
         CONFIGS
         / 'segmentation'
-        / 'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-3e_fashion-scenes-128x128.py',
+        / 'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py',
     ),
     'cls': (
         run_classification_demo,

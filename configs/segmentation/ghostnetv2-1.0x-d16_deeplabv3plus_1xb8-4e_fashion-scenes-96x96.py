@@ -30,10 +30,10 @@ metainfo = dict(
         [0, 128, 128],
     ],
 )
-crop_size = (128, 128)
-max_epochs = 3
+crop_size = (96, 96)
+max_epochs = 4
 norm_cfg = dict(type='BN')
-class_weight = [0.25] + [1.0] * 10  # most pixels are background
+class_weight = [0.2] + [1.0] * 10  # most pixels are background
 
 model = dict(
     data_preprocessor=dict(size=crop_size),
@@ -58,6 +58,7 @@ model = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
+    dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
@@ -83,9 +84,14 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(
+    _delete_=True,
+    type='EpochBasedTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=max_epochs,
+)
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=0.002, weight_decay=0.05),
+    optimizer=dict(_delete_=True, type='AdamW', lr=0.01, weight_decay=0.05),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),

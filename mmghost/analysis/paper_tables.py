@@ -1,0 +1,176 @@
+"""The papers' tables beside what is measured here."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.hub import get_config
+from mmengine.registry import MODELS, init_default_scope
+
+from .complexity import count_complexity
+
+PAPERS = Path(__file__).with_name('papers.yml')
+UNITS = dict(M=1e6, G=1e9)
+AGREES, NEAR, DIFFERS = 'agrees', 'near', 'differs'
+NEAR_WITHIN = 0.01
+
+
+class Cell(NamedTuple):
+    """One figure of a paper beside the measured one, both in the table's unit."""
+
+    column: str
+    paper: str
+    measured: float | None = None
+    verdict: str | None = None
+
+    @property
+    def difference(self):
+        """float: Measured less paper, in parts of the paper's."""
+        return self.measured / float(self.paper) - 1
+
+
+class Row(NamedTuple):
+    """A system of a paper's table: its cells, how it is reproduced, and what is lost."""
+
+    name: str
+    config: str
+    cells: tuple
+    results: tuple
+    note: str
+    lost: tuple
+
+
+class Table(NamedTuple):
+    """A paper's table."""
+
+    paper: str
+    number: int
+    title: str
+    units: dict
+    rows: tuple
+
+
+def judge(measured, paper):
+    """Compare a measured figure with one as a paper prints it.
+
+    Args:
+        measured (float): In the paper's unit.
+        paper (str): As printed.
+
+    Returns:
+        str: 'agrees' if it rounds or truncates to the paper's digits, 'near' if it is within 1 %,
+        else 'differs'.
+    """
+    decimals = len(paper.partition('.')[2])
+    scaled = measured * 10**decimals
+    if int(paper.replace('.', '')) in (int(scaled), int(scaled + 0.5)):
+        return AGREES
+    return NEAR if abs(measured / float(paper) - 1) <= NEAR_WITHIN else DIFFERS
+
+
+@cache
+def _count(name, configs, options, size, part):
+    config = get_config(name) if '::' in name else Config.fromfile(Path(configs, name))
+    config.merge_from_dict(json.loads(options))
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    return count_complexity(model if part == 'model' else getattr(model, part), (size, size))
+
+
+def measure_row(row, configs):
+    """Count the parameters and multiply-adds of a row of papers.yml.
+
+    Args:
+        row (dict): The row.
+        configs (str | Path): The folder that its configs are relative to; those of the mm packages
+            are named ``package::path``.
+
+    Returns:
+        Complexity: Of what the row counts.
+    """
+    name = row.get('counted', row['config'])
+    options = json.dumps(row.get('options', {}))  # hashable
+    return _count(name, configs, options, row.get('size', 224), row.get('part', 'model'))
+
+
+def read_results(folder):
+    """Read our own results: one json file per run.
+
+    Each holds ``config`` (path within the repository), ``commit``, ``environment`` (a dict of
+    versions and hardware), ``seed`` and ``metrics`` (a dict by the mm package's names).
+
+    Args:
+        folder (str | Path): Where they are; it need not exist.
+
+    Returns:
+        list[dict]: The runs, by file name.
+
+    Raises:
+        ValueError: If a file lacks one of these.
+    """
+    runs = []
+    for path in sorted(Path(folder).glob('*.json')):
+        run = json.loads(path.read_text())
+        missing = {'config', 'commit', 'environment', 'seed', 'metrics'} - run.keys()
+        if missing:
+            raise ValueError(f'{path} lacks {", ".join(sorted(missing))}.')
+        runs.append(run)
+    return runs
+
+
+def measure_tables(configs, results=None, paper=None, number=None):
+    """Measure the papers' tables.
+
+    Args:
+        configs (str | Path): mmghost's folder of configs.
+        results (str | Path, optional): Folder of our own results. Defaults to None.
+        paper (str, optional): 'GhostNet' or 'GhostNetV2' only. Defaults to both.
+        number (int, optional): Tables of that number only. Defaults to all.
+
+    Returns:
+        list[Table]: The tables, in the papers' order.
+
+    Raises:
+        ValueError: If there is no such table.
+    """
+    chosen = [
+        entry
+        for entry in load(PAPERS)
+        if paper in (None, entry['paper']) and number in (None, entry['table'])
+    ]
+    if not chosen:
+        known = ', '.join(f'{entry["paper"]} {entry["table"]}' for entry in load(PAPERS))
+        raise ValueError(f'there is no such table, but {known}.')
+    runs = read_results(results) if results else []
+    return [_measure_table(entry, configs, runs) for entry in chosen]
+
+
+def _measure_table(entry, configs, runs):
+    units = entry['units']
+    rows = []
+    for row in entry['rows']:
+        cells = []
+        for column, figure in row['cells'].items():
+            if column not in units:
+                cells.append(Cell(column, figure))
+                continue
+            count = measure_row(row, configs)
+            count = count.parameters if column == 'params' else count.multiply_adds
+            measured = count / UNITS[units[column]]
+            cells.append(Cell(column, figure, measured, judge(measured, figure)))
+        agree = {cell.column for cell in cells if cell.verdict == AGREES}
+        config = row['config'] if '::' in row['config'] else f'configs/{row["config"]}'
+        rows.append(
+            Row(
+                row['name'],
+                config,
+                tuple(cells),
+                tuple(run for run in runs if run['config'] == config),
+                row.get('note', ''),
+                tuple(column for column in row.get('agreed', ()) if column not in agree),
+            )
+        )
+    return Table(entry['paper'], entry['table'], entry['title'], units, tuple(rows))

@@ -1,0 +1,132 @@
+"""The papers' tables as text: for a terminal and as Markdown."""
+
+from rich.table import Table as RichTable
+
+from .paper_tables import AGREES, DIFFERS, NEAR
+
+HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
+QUOTED_UNITS = dict(
+    top1='%', top5='%', AP='', AP50='', AP75='', APs='', APm='', APl='', mIoU='%', latency='ms'
+)
+COLOURS = {AGREES: 'green', NEAR: 'yellow', DIFFERS: 'red'}
+
+
+def _quoted(row):
+    """What a row's paper says that cannot be measured here."""
+    return ', '.join(
+        f'{HEADINGS.get(cell.column, cell.column)} {cell.paper} {QUOTED_UNITS[cell.column]}'.strip()
+        for cell in row.cells
+        if cell.verdict is None
+    )
+
+
+def _ours(row):
+    return '; '.join(
+        ', '.join(f'{name} {value:g}' for name, value in run['metrics'].items())
+        + f' ({run["commit"][:7]}, seed {run["seed"]})'
+        for run in row.results
+    )
+
+
+def _measured(table, row):
+    """Paper, measured, difference and verdict of every measured cell."""
+    for cell in row.cells:
+        if cell.verdict is not None:
+            unit = table.units[cell.column]
+            digits = len(cell.paper.partition('.')[2]) + 1
+            yield (
+                HEADINGS[cell.column],
+                f'{cell.paper} {unit}',
+                f'{cell.measured:.{digits}f} {unit}',
+                f'{cell.difference:+.1%}',
+                cell.verdict,
+            )
+
+
+def summarise(tables):
+    """Count the verdicts.
+
+    Returns:
+        str: One sentence.
+    """
+    verdicts = [c.verdict for t in tables for r in t.rows for c in r.cells if c.verdict]
+    counts = {verdict: verdicts.count(verdict) for verdict in (AGREES, NEAR, DIFFERS)}
+    met = counts[AGREES] + counts[NEAR]
+    share = f' ({met / len(verdicts):.0%} agree or are near)' if verdicts else ''
+    return (
+        f'Of {len(verdicts)} measured cells {counts[AGREES]} agree, {counts[NEAR]} are near '
+        f'(within 1 %) and {counts[DIFFERS]} differ{share}.'
+    )
+
+
+def to_rich(table):
+    """Lay a table out for a terminal.
+
+    Returns:
+        rich.table.Table: One line per measured cell; what is quoted stands in its row's first.
+    """
+    rich = RichTable(
+        'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours',
+        title=f'{table.paper}, Table {table.number}: {table.title}',
+    )  # fmt: skip
+    for row in table.rows:
+        name, quoted, ours = row.name, _quoted(row), _ours(row)
+        for *cell, verdict in _measured(table, row) or [[''] * 5]:
+            coloured = f'[{COLOURS[verdict]}]{verdict}[/]'
+            rich.add_row(name, *cell, coloured, quoted, ours)
+            name = quoted = ours = ''
+        if name:
+            rich.add_row(name, '', '', '', '', '', quoted, ours)
+        if row.note:
+            rich.add_row('', '', '', '', '', '', f'[dim]{row.note}[/]', '')
+        rich.add_section()
+    return rich
+
+
+def to_markdown(tables):
+    """Write tables as a Markdown page.
+
+    Returns:
+        str: The page.
+    """
+    lines = [
+        "# The papers' tables",
+        '',
+        'Written by `python tools/paper_tables.py --markdown`; the figures are in',
+        '[papers.yml](../mmghost/analysis/papers.yml). Parameters, and multiply-adds of',
+        'convolutions and linear layers, are measured with fvcore on the models of the configs,',
+        'classification head included, at 224x224 or the size that the row names. A cell agrees if',
+        "what is measured rounds or truncates to the paper's digits, and is near within 1 %.",
+        "Accuracy and latency are the paper's, with the config that reproduces the row; ours are",
+        'the runs in `results/`.',
+        '',
+        summarise(tables),
+    ]
+    for table in tables:
+        lines += [
+            '',
+            f'## {table.paper}, Table {table.number}: {table.title}',
+            '',
+            "| system | paper: measured (difference, verdict) | the paper's | ours | config |",
+            '| --- | --- | --- | --- | --- |',
+        ]
+        notes = []
+        for row in table.rows:
+            cells = '<br>'.join(
+                f'{heading} {paper}: {measured} ({difference}, {verdict})'
+                for heading, paper, measured, difference, verdict in _measured(table, row)
+            )
+            mark = ''
+            if row.note:
+                notes.append(row.note)
+                mark = f' ({len(notes)})'
+            own = '::' not in row.config
+            stem = row.config.rpartition('/')[2].removesuffix('.py')
+            config = f'[{stem}](../{row.config})' if own else f'`{row.config}`'
+            lines.append(
+                f'| {row.name}{mark} | {cells} | {_quoted(row)} | {_ours(row)} | {config} |'
+            )
+        if notes:
+            lines.append('')
+            lines += [f'{index}. {note}' for index, note in enumerate(notes, 1)]
+    return '\n'.join(lines) + '\n'

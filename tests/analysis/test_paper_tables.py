@@ -1,0 +1,119 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from helpers import CONFIGS, ROOT
+from mmengine.fileio import load
+
+from mmghost.analysis import measure_tables, summarise, to_markdown
+from mmghost.analysis.paper_tables import PAPERS, judge, read_results
+
+
+@pytest.mark.parametrize(
+    ('measured', 'paper', 'verdict'),
+    [
+        (6.157, '6.1', 'agrees'),  # truncated
+        (6.157, '6.2', 'agrees'),  # rounded
+        (6.157, '6.16', 'agrees'),
+        (6.157, '6.0', 'differs'),
+        (167.05, '167', 'agrees'),
+        (167.6, '167', 'agrees'),
+        (167.6, '168', 'agrees'),
+        (569.6, '571', 'near'),
+        (186.58, '188', 'near'),
+        (185.9, '188', 'differs'),
+        (0.43, '0.43', 'agrees'),
+        (100.99, '100', 'agrees'),
+        (101.01, '100', 'differs'),
+    ],
+)
+def test_judge(measured, paper, verdict):
+    assert judge(measured, paper) == verdict
+
+
+def test_every_row_names_what_reproduces_it():
+    for table in load(PAPERS):
+        for row in table['rows']:
+            where = f'{table["paper"]} {table["table"]} {row["name"]}'
+            assert set(row) <= {
+                *('name', 'config', 'counted', 'size', 'options', 'part', 'cells', 'agreed', 'note')
+            }, where
+            for name in (row['config'], row.get('counted', row['config'])):
+                assert '::' in name or (CONFIGS / name).is_file(), where
+            assert all(isinstance(figure, str) for figure in row['cells'].values()), where
+            assert set(row.get('agreed', ())) <= set(row['cells']) & set(table['units']), where
+
+
+def test_every_config_of_the_papers_data_sets_is_in_a_table():
+    named = {row['config'] for table in load(PAPERS) for row in table['rows']}
+    ours = {str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob('*.py')}
+    unnamed = {path for path in ours - named if 'fashion' not in path}
+    assert unnamed == {'segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'}
+
+
+def test_measured_table_and_its_markdown(tmp_path):
+    run = dict(
+        config='configs/classification/ghostnet-1.0x_8xb128_in1k.py',
+        commit='0123456789',
+        environment=dict(torch='2.12.1'),
+        seed=3,
+        metrics={'accuracy/top1': 73.5},
+    )
+    (tmp_path / 'run.json').write_text(json.dumps(run))
+    (table,) = measure_tables(CONFIGS, tmp_path, 'GhostNetV2', 8)
+    baseline, expressiveness, capacity, both = table.rows
+    cells = {cell.column: cell for cell in expressiveness.cells}
+    assert cells['flops'].measured == pytest.approx(167.048288)
+    assert cells['flops'].verdict == cells['params'].verdict == 'agrees'
+    assert cells['top1'].verdict is None
+    assert [cell.verdict for cell in both.cells if cell.column == 'params'] == ['differs']
+    assert not any(row.lost for row in table.rows)
+    page = to_markdown([table])
+    assert 'accuracy/top1 73.5 (0123456, seed 3)' in page
+    assert 'multiply-adds 167 M: 167.0 M (+0.0%, agrees)' in page
+    assert '| Both (2) |' in page and '\n2. 7.0 is 5.2' in page
+    assert summarise([table]).startswith('Of 8 measured cells 5 agree, 2 are near')
+
+
+def test_a_cell_that_no_longer_agrees_is_lost(tmp_path, monkeypatch):
+    entry = next(t for t in load(PAPERS) if (t['paper'], t['table']) == ('GhostNetV2', 8))
+    entry['rows'] = entry['rows'][:1]
+    entry['rows'][0]['cells']['flops'] = '150'
+    changed = tmp_path / 'papers.json'
+    changed.write_text(json.dumps([entry]))
+    monkeypatch.setattr('mmghost.analysis.paper_tables.PAPERS', changed)
+    (table,) = measure_tables(CONFIGS)
+    assert table.rows[0].lost == ('flops',)
+
+
+def test_incomplete_results_are_named(tmp_path):
+    (tmp_path / 'run.json').write_text('{"config": "a.py", "seed": 0}')
+    with pytest.raises(ValueError, match='run.json lacks commit, environment, metrics'):
+        read_results(tmp_path)
+    assert read_results(tmp_path / 'absent') == []
+
+
+def test_tables_page_is_up_to_date():
+    """The page's head and every row's name are those of papers.yml."""
+    page = (ROOT / 'docs' / 'tables.md').read_text()
+    for table in load(PAPERS):
+        assert f'## {table["paper"]}, Table {table["table"]}: {table["title"]}' in page
+        for row in table['rows']:
+            for figure in row['cells'].values():
+                assert figure in page
+
+
+def run_tool(*words):
+    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'paper_tables.py'), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+
+def test_tool():
+    done = run_tool('--paper', 'GhostNetV2', '--table', '5')
+    assert done.returncode == 0, done.stderr
+    assert 'mIoU 35.52' in done.stdout and '2 agree, 1 are near' in done.stdout
+    done = run_tool('--table', '99')
+    assert done.returncode != 0 and 'no such table, but GhostNet' in done.stderr
+    done = run_tool('--table', '5', '--markdown')
+    assert done.returncode != 0 and 'leave --paper and --table out' in done.stderr
