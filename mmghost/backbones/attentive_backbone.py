@@ -26,13 +26,13 @@ def build_attentive_backbone(backbone, attention_cfg, where='expanded', blocks=N
         KeyError: If the package has no such backbone.
     """
     check_type('backbone', backbone, str, "a name such as 'mmpretrain.MobileNetV2'")
-    package, _, name = backbone.partition('.')
-    if not name:
+    package, dot, _ = backbone.partition('.')
+    if not dot:
         raise ValueError(
             f"backbone must be a name such as 'mmpretrain.MobileNetV2', but got {backbone!r}."
         )
     try:
-        registry = import_module(f'{package}.registry').MODELS
+        import_module(f'{package}.registry')
     except ImportError as error:
         raise ImportError(f'{backbone} needs {package}: {error}') from error
-    return attach_attention(registry.build(dict(kwargs, type=name)), attention_cfg, where, blocks)
+    return attach_attention(MODELS.build(dict(kwargs, type=backbone)), attention_cfg, where, blocks)

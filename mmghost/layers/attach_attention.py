@@ -107,8 +107,11 @@ def _in_channels(layer):
 
 
 def _build_reweighting(cfg, channels):
-    cls = MODELS.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-    if 'channels' in inspect.signature(cls).parameters:
+    kind = cfg.get('type')
+    if isinstance(kind, str):
+        with MODELS.switch_scope_and_registry(None) as registry:
+            kind = registry.get(kind)
+    if kind is not None and 'channels' in inspect.signature(kind).parameters:
         return MODELS.build(dict(cfg, channels=channels))
     return MODELS.build(dict(cfg, in_channels=channels, out_channels=channels))
 

@@ -15,7 +15,11 @@ class MobileViTAttention(BaseModule):
     this is the attention alone: the 1x1 convolution to ``embed_dims`` channels, unfolding to
     patches, one pre-norm multi-head self-attention with its shortcut, the final layer norm, folding
     and the 1x1 convolution back. The local 3x3 convolution, the feed-forward layers and the fusion
-    with the block's input are left out, as GhostNet has convolutions of its own.
+    with the block's input are left out, as GhostNet has convolutions of its own. The paper does not
+    say where it is; on the output of the last bottleneck at each of the strides 8, 16 and 32, where
+    MobileViT has its blocks, the projections bring GhostNet 1.0 from 141.2 M to 172.5 M
+    multiply-adds (the paper: 172 M). The products of queries, keys and values, not in that figure,
+    are 14.8 M more.
 
     A pixel attends to the pixels at the same place in the other patches. Where H or W is no
     multiple of the patch size, the map is resized bilinearly to the next one and back, as in the
@@ -29,8 +33,8 @@ class MobileViTAttention(BaseModule):
         num_heads (int): Attention heads. Defaults to 4.
         patch_size (int): Height and width of a patch. Defaults to 2.
         dilation (int): Distance, in pixels, of what counts as neighbours, a factor on
-            ``patch_size``: the maps that take every ``dilation``-th row and column then attend one
-            by one. Defaults to 1.
+            ``patch_size``: where H and W are multiples of the product, the maps that take every
+            ``dilation``-th row and column attend one by one. Defaults to 1.
         conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
         norm_cfg (dict, optional): Config of the norm layer after the last convolution.
             Defaults to ``dict(type='BN')``.

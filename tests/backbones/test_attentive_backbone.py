@@ -3,9 +3,10 @@ import sys
 import pytest
 import torch
 from helpers import randomise
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmghost.analysis import count_complexity
 from mmghost.backbones import GhostNet
 
 PACKAGES = ('mmpretrain', 'mmdet')
@@ -49,6 +50,13 @@ def test_arguments_reach_the_packages_own_backbone(package):
     assert shapes == [out.shape for out in plain(x)]
     assert [shape[2:] for shape in shapes] == [(16, 24), (8, 12), (4, 6), (2, 3)]
     assert len(attentions(model)) == 17
+
+
+@pytest.mark.parametrize('scope', PACKAGES)
+@pytest.mark.parametrize('package', PACKAGES)
+def test_the_package_is_the_named_one_in_any_scope(package, scope):
+    with DefaultScope.overwrite_default_scope(scope):
+        assert type(build(package)).__module__ == f'{package}.models.backbones.mobilenet_v2'
 
 
 @pytest.mark.parametrize('package', PACKAGES)
@@ -106,6 +114,7 @@ def test_checkpointing_changes_no_gradient(package):
 
 
 def test_ghostnet_with_self_attention():
+    """GhostNetV2's Table 1 has 172 M multiply-adds, of a classifier."""
     model = MODELS.build(
         dict(
             type='mmghost.AttentiveBackbone',
@@ -113,13 +122,14 @@ def test_ghostnet_with_self_attention():
             attention_cfg=dict(type='mmghost.MobileViTAttention'),
             where='output',
             blocks=[4, 10, 15],
-            widen_factor=0.5,
+            out_indices=(5,),
         )
     )
     assert isinstance(model, GhostNet)
-    randomise(model).eval()
-    assert [a.norm.normalized_shape[0] for a in attentions(model)] == [20, 56, 80]
-    assert model(torch.randn(2, 3, 33, 64))[0].shape == (2, 80, 2, 2)
+    assert [a.norm.normalized_shape[0] for a in attentions(model)] == [40, 112, 160]
+    head = 960 * 1280 + 1280 * 1000
+    assert count_complexity(model, (224, 224)).multiply_adds + head == 172_491_056
+    assert model.eval()(torch.randn(2, 3, 33, 64))[0].shape == (2, 960, 2, 2)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,16 @@ import copy
 import pytest
 import torch
 from helpers import randomise
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from mmghost.layers import GhostBottleneck, GhostModuleV2, MobileViTAttention, attach_attention
+from mmghost.layers import (
+    GhostBottleneck,
+    GhostModuleV2,
+    MobileViTAttention,
+    SqueezeExcite,
+    attach_attention,
+)
 
 SE = dict(type='mmghost.SqueezeExcite')
 ATTENTIONS = {
@@ -157,6 +163,13 @@ def test_blocks_are_counted_in_the_networks_order(package):
     assert sum(name.endswith('.attention') for name, _ in every.named_modules()) == 17
 
 
+@pytest.mark.parametrize('name', ['SqueezeExcite', 'mmghost.SqueezeExcite', SqueezeExcite])
+def test_attentions_are_found_in_the_scope_of_the_network(name):
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = attach_attention(mobilenet(), dict(type=name), blocks=[4])
+    assert isinstance(model.layer3[1].attention, SqueezeExcite)
+
+
 def test_names_of_the_networks_weights_stay():
     plain = mobilenet()
     found = attach_attention(mobilenet(), *ATTENTIONS['dfc']).load_state_dict(
@@ -200,6 +213,8 @@ def test_the_network_initializes_the_attentions(package):
         ((nn.Conv2d(1, 1, 1), SE), ValueError, 'model must have inverted residuals'),
         ((None, 'SE'), TypeError, 'attention_cfg must be'),
         ((None, dict(SE, init_cfg=None)), ValueError, 'attention_cfg must be'),
+        ((None, {}), KeyError, '.*must contain the key "type"'),
+        ((None, dict(type='Nothing')), KeyError, '.*Nothing is not in the'),
         ((None, SE, 'before'), ValueError, 'where must be'),
         ((None, SE, 'gate', 3), TypeError, 'blocks must be'),
         ((None, SE, 'output', [17]), ValueError, 'each of blocks must be'),
