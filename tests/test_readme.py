@@ -50,7 +50,9 @@ def test_config_builds_and_runs(tmp_path, text):
 
 def test_table_has_every_ghostnetv2_config():
     """The papers' other rows are in docs/tables.md."""
-    configs = {str(path.relative_to(ROOT)) for path in (ROOT / 'configs').glob('*/*ghostnetv2-*.py')}
+    configs = {
+        str(path.relative_to(ROOT)) for path in (ROOT / 'configs').glob('*/*ghostnetv2-*.py')
+    }
     assert configs <= set(re.findall(r'\]\((configs/[^)]*\.py)\)', README))
 
 

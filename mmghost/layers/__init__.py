@@ -1,15 +1,23 @@
+from .attach_attention import attach_attention
+from .cbam import CBAM
+from .coordinate_attention import CoordinateAttention
 from .dfc_attention import DFCAttention
 from .fully_connected_dfc import FullyConnectedDFC
 from .ghost_bottleneck import GhostBottleneck
 from .ghost_module import GhostModule
 from .ghost_module_v2 import GhostModuleV2
+from .mobilevit_attention import MobileViTAttention
 from .squeeze_excite import SqueezeExcite
 
 __all__ = [
+    'CBAM',
+    'CoordinateAttention',
     'DFCAttention',
     'FullyConnectedDFC',
     'GhostBottleneck',
     'GhostModule',
     'GhostModuleV2',
+    'MobileViTAttention',
     'SqueezeExcite',
+    'attach_attention',
 ]
