@@ -11,7 +11,8 @@ from mmengine.registry import MODELS, init_default_scope
 from mmghost.backbones import GhostNetV2
 
 README = (ROOT / 'README.md').read_text()
-SNIPPETS = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+PYTHON = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+SNIPPETS = [text for text in PYTHON if text.startswith('_base_')]
 
 PLAIN_NAME = SNIPPETS[0].replace('mmghost.', '') + "custom_imports = dict(imports=['mmghost'])\n"
 
@@ -46,6 +47,17 @@ def test_config_builds_and_runs(tmp_path, text):
             model.decode_head(feats)
         else:
             (model.head if hasattr(model, 'head') else model.bbox_head)(feats)
+
+
+def test_code_runs():
+    (code,) = set(PYTHON) - set(SNIPPETS)
+    names = {}
+    exec(code, names)
+    for name in ('resnet', 'mobilenet'):
+        model = names[name].train()
+        model(torch.randn(2, 3, 64, 64))[-1].sum().backward()
+        kinds = {type(module).__name__ for module in model.modules()}
+        assert kinds & {'GhostModule', 'DFCAttention'}
 
 
 def test_table_has_every_ghostnetv2_config():
