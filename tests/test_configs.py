@@ -9,6 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import get_installed_path
 
 from mmghost.analysis import count_complexity
+from mmghost.backbones import GhostNetV2
 from mmghost.datasets import unpack_fashion_mnist
 
 DETECTION = sorted((CONFIGS / 'detection').glob('*.py'))
@@ -94,7 +95,8 @@ def test_classifiers_train_and_predict(path):
     from mmpretrain.structures import DataSample
 
     config, model = build(path)
-    assert (model.head.in_channels,) == model.backbone.out_channels
+    if isinstance(model.backbone, GhostNetV2):
+        assert (model.head.in_channels,) == model.backbone.out_channels
     channels = config.model.backbone.get('in_channels', 3)
     images = torch.randint(0, 256, (2, channels, 64, 64), dtype=torch.uint8)
     inputs = dict(inputs=images, data_samples=[DataSample().set_gt_label(k) for k in (1, 3)])
@@ -156,6 +158,31 @@ def test_imagenet_recipe():
         assert Compose(transforms)(dict(img=image.copy()))['img'].shape == (224, 224, 3)
 
 
+def test_table_6_changes_only_the_convolutions():
+    found = Config.fromfile(CONFIGS / 'classification' / 'ghost-resnet50-s4_8xb32_in1k.py')
+    found = without_scope(found.to_dict())
+    folder = Path(get_installed_path('mmpretrain'), '.mim', 'configs', 'resnet')
+    base = without_scope(Config.fromfile(folder / 'resnet50_8xb32_in1k.py').to_dict())
+    assert base['model']['backbone'].pop('type') == 'ResNet'
+    ghost = [found['model']['backbone'].pop(key) for key in ('type', 'ratio')]
+    assert ghost == ['mmghost.GhostResNet', 4]
+    assert found == base
+
+
+def test_cifar_recipe_is_that_of_resnet():
+    """64,000 iterations of 128 images, steps at 32,000 and 48,000 (He et al., Section 4.2)."""
+    for name in ('ghost-resnet56-s2', 'ghost-vgg16-s5-d3'):
+        config = Config.fromfile(CONFIGS / 'classification' / f'{name}_8xb16_cifar10.py')
+        assert without_scope(config.optim_wrapper.optimizer.to_dict()) == dict(
+            type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4
+        )
+        iterations = -(-50000 // (8 * config.train_dataloader.batch_size))
+        epochs = [*config.param_scheduler.milestones, config.train_cfg.max_epochs]
+        for epoch, expected in zip(epochs, (32000, 48000, 64000)):
+            assert abs(epoch * iterations - expected) <= iterations / 2
+        assert config.train_dataloader.dataset.type == 'CIFAR10'
+
+
 def without_scope(node):
     """Drop the marks that mmengine leaves in what is inherited from another package."""
     if isinstance(node, dict):
@@ -188,8 +215,8 @@ def test_every_config_is_in_a_metafile():
 def test_metafiles_state_what_is_counted():
     for metafile in load(ROOT / 'model-index.yml')['Import']:
         for entry in load(ROOT / metafile)['Models']:
-            _, model = build(ROOT / entry['Config'])
+            config, model = build(ROOT / entry['Config'])
             stated = entry['Metadata']
-            channels = model.backbone.stem.in_channels
+            channels = config.model.backbone.get('in_channels', 3)
             found = count_complexity(model, (stated['Input Size'],) * 2, channels)
             assert found == (stated['Parameters'], stated['FLOPs']), entry['Name']

@@ -106,6 +106,11 @@ class GhostModule(BaseModule):
             **cfg,
         )
 
+    @property
+    def weight(self):
+        """Parameter: The primary convolution's, for networks that ask a Conv2d for its device."""
+        return self.primary_conv.conv.weight
+
     def forward(self, x):
         intrinsic = self.primary_conv(x)
         out = torch.cat((intrinsic, self.cheap_operation(intrinsic)), dim=1)
