@@ -14,7 +14,8 @@ def GhostResNet(depth, ratio=2, cheap_kernel_size=3, skip=None, **kwargs):
     GhostNet (Han et al., CVPR 2020), Section 4.1.3 and Table 6 for ImageNet, Section 4.1.2 and
     Table 5 for CIFAR-10. All convolutions but the first are replaced, those of the shortcuts too:
     so the authors say (huawei-noah/Efficient-AI-Backbones, issue 34), and so the multiply-adds of
-    Table 6 come out. Batch norm and ReLU follow each Ghost module.
+    Table 6 come out. Batch norm and ReLU follow each Ghost module. With ``dilations`` the cheap
+    operations are dilated like their convolutions, which the authors (same issue) did not do.
 
     Depths 20, 32, 44, 56 and 110 are those for CIFAR (He et al., CVPR 2016, Section 4.2): a 3x3
     stem without pooling, three stages of ``(depth - 2) / 6`` basic blocks, 16, 32 and 64 channels;
