@@ -160,6 +160,31 @@ def test_imagenet_recipe():
         assert Compose(transforms)(dict(img=image.copy()))['img'].shape == (224, 224, 3)
 
 
+def test_table_6_changes_only_the_convolutions():
+    found = Config.fromfile(CONFIGS / 'classification' / 'ghost-resnet50-s4_8xb32_in1k.py')
+    found = without_scope(found.to_dict())
+    folder = Path(get_installed_path('mmpretrain'), '.mim', 'configs', 'resnet')
+    base = without_scope(Config.fromfile(folder / 'resnet50_8xb32_in1k.py').to_dict())
+    assert base['model']['backbone'].pop('type') == 'ResNet'
+    ghost = [found['model']['backbone'].pop(key) for key in ('type', 'ratio')]
+    assert ghost == ['mmghost.GhostResNet', 4]
+    assert found == base
+
+
+def test_cifar_recipe_is_that_of_resnet():
+    """64,000 iterations of 128 images, steps at 32,000 and 48,000 (He et al., Section 4.2)."""
+    for name in ('ghost-resnet56-s2', 'ghost-vgg16-s5-d3'):
+        config = Config.fromfile(CONFIGS / 'classification' / f'{name}_8xb16_cifar10.py')
+        assert without_scope(config.optim_wrapper.optimizer.to_dict()) == dict(
+            type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4
+        )
+        iterations = -(-50000 // (8 * config.train_dataloader.batch_size))
+        epochs = [*config.param_scheduler.milestones, config.train_cfg.max_epochs]
+        for epoch, expected in zip(epochs, (32000, 48000, 64000)):
+            assert abs(epoch * iterations - expected) <= iterations / 2
+        assert config.train_dataloader.dataset.type == 'CIFAR10'
+
+
 def without_scope(node):
     """Drop the marks that mmengine leaves in what is inherited from another package."""
     if isinstance(node, dict):

@@ -26,7 +26,8 @@ def count_complexity(model, input_size, in_channels=3):
     """
     device = next(model.parameters()).device
     training = model.training
-    flops = FlopCountAnalysis(model.eval(), torch.zeros(1, in_channels, *input_size, device=device))
+    model.eval()  # which mm backbones do not return
+    flops = FlopCountAnalysis(model, torch.zeros(1, in_channels, *input_size, device=device))
     flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     by_operator = flops.by_operator()
     model.train(training)

@@ -1,5 +1,15 @@
 from .attentive_backbone import build_attentive_backbone
+from .ghost_resnet import GhostResNet
+from .ghost_vgg import GhostVGG
+from .ghostified import Ghostified
 from .ghostnet import GhostNet
 from .ghostnetv2 import GhostNetV2
 
-__all__ = ['GhostNet', 'GhostNetV2', 'build_attentive_backbone']
+__all__ = [
+    'GhostNet',
+    'GhostNetV2',
+    'GhostResNet',
+    'GhostVGG',
+    'Ghostified',
+    'build_attentive_backbone',
+]

@@ -6,6 +6,7 @@ from .fully_connected_dfc import FullyConnectedDFC
 from .ghost_bottleneck import GhostBottleneck
 from .ghost_module import GhostModule
 from .ghost_module_v2 import GhostModuleV2
+from .ghostify import ghostify
 from .mobilevit_attention import MobileViTAttention
 from .squeeze_excite import SqueezeExcite
 
@@ -20,4 +21,5 @@ __all__ = [
     'MobileViTAttention',
     'SqueezeExcite',
     'attach_attention',
+    'ghostify',
 ]

@@ -4,7 +4,7 @@ import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
-from mmghost.utils import check_int
+from mmghost.utils import as_pair, check_int, check_optional_dict, check_type
 
 
 class GhostModule(BaseModule):
@@ -12,17 +12,23 @@ class GhostModule(BaseModule):
 
     A primary convolution makes ``m = ceil(out_channels / ratio)`` intrinsic maps (GhostNet,
     Section 3.1, Eq. 2); a depthwise convolution makes ``ratio - 1`` ghost maps of each (Eq. 3).
-    Intrinsic and ghost maps are concatenated and cut to ``out_channels``.
+    Intrinsic and ghost maps are concatenated and cut to ``out_channels``. Kernel, stride, padding
+    and dilation are those of the convolution it stands for, so the output has the same size.
 
     Args:
         in_channels (int): Channels of the input.
         out_channels (int): Channels of the output.
-        kernel_size (int): Kernel of the primary convolution, odd. Defaults to 1.
+        kernel_size (int | tuple[int, int]): Kernel of the primary convolution. Defaults to 1.
         ratio (int): ``s`` of the paper, output maps per intrinsic map, at least 2. Defaults to 2.
         cheap_kernel_size (int): ``d`` of the paper, kernel of the cheap operation, odd.
             Defaults to 3.
-        stride (int): Stride of the primary convolution. Defaults to 1.
-        dilation (int): Dilation of both convolutions. Defaults to 1.
+        stride (int | tuple[int, int]): Stride of the primary convolution. Defaults to 1.
+        dilation (int | tuple[int, int]): Dilation of both convolutions. Defaults to 1.
+        padding (int | tuple[int, int], optional): Zeros around the input of the primary
+            convolution. Defaults to None: as many as keep the size at stride 1, which takes an odd
+            kernel.
+        bias (bool | str): Whether both convolutions have a bias; 'auto' is where there is no
+            norm. Defaults to 'auto'.
         conv_cfg (dict, optional): Config of the convolutions. Defaults to None (Conv2d).
         norm_cfg (dict, optional): Config of the normalisation after each convolution.
             Defaults to ``dict(type='BN')``.
@@ -31,10 +37,11 @@ class GhostModule(BaseModule):
         init_cfg (dict, optional): Initialization config. Defaults to None.
 
     Shape:
-        ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``.
+        ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``;
+        with ``padding``, to the size that Conv2d gives.
 
     Raises:
-        TypeError, ValueError: If a size is not an integer in its range.
+        TypeError, ValueError: If an argument is of the wrong type or out of its range.
     """
 
     def __init__(
@@ -46,6 +53,8 @@ class GhostModule(BaseModule):
         cheap_kernel_size=3,
         stride=1,
         dilation=1,
+        padding=None,
+        bias='auto',
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU'),
@@ -55,33 +64,50 @@ class GhostModule(BaseModule):
         check_int('in_channels', in_channels, 1)
         check_int('out_channels', out_channels, 1)
         check_int('ratio', ratio, 2)
-        check_int('stride', stride, 1)
-        check_int('dilation', dilation, 1)
-        for name, size in (('kernel_size', kernel_size), ('cheap_kernel_size', cheap_kernel_size)):
-            check_int(name, size, 1)
-            if size % 2 == 0:
-                raise ValueError(f'{name} must be odd, but got {size}.')
+        check_int('cheap_kernel_size', cheap_kernel_size, 1)
+        if cheap_kernel_size % 2 == 0:
+            raise ValueError(f'cheap_kernel_size must be odd, but got {cheap_kernel_size}.')
+        if bias != 'auto':
+            check_type('bias', bias, bool, "True, False or 'auto'")
+        check_optional_dict('conv_cfg', conv_cfg)
+        check_optional_dict('norm_cfg', norm_cfg)
+        check_optional_dict('act_cfg', act_cfg)
+        kernel_size = as_pair('kernel_size', kernel_size, 1)
+        stride = as_pair('stride', stride, 1)
+        dilation = as_pair('dilation', dilation, 1)
+        if padding is not None:
+            padding = as_pair('padding', padding, 0)
+        elif any(size % 2 == 0 for size in kernel_size):
+            raise ValueError(f'kernel_size must be odd without padding, but got {kernel_size}.')
+        else:
+            padding = tuple(d * (k // 2) for d, k in zip(dilation, kernel_size))
+
+        self.in_channels = in_channels
         self.out_channels = out_channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
         intrinsic_channels = math.ceil(out_channels / ratio)
-        cfg = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        cfg = dict(
+            dilation=dilation, bias=bias, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg
+        )
         self.primary_conv = ConvModule(
-            in_channels,
-            intrinsic_channels,
-            kernel_size,
-            stride=stride,
-            padding=dilation * (kernel_size // 2),
-            dilation=dilation,
-            **cfg,
+            in_channels, intrinsic_channels, kernel_size, stride=stride, padding=padding, **cfg
         )
         self.cheap_operation = ConvModule(
             intrinsic_channels,
             intrinsic_channels * (ratio - 1),
             cheap_kernel_size,
-            padding=dilation * (cheap_kernel_size // 2),
-            dilation=dilation,
+            padding=tuple(d * (cheap_kernel_size // 2) for d in dilation),
             groups=intrinsic_channels,
             **cfg,
         )
+
+    @property
+    def weight(self):
+        """Parameter: The primary convolution's, for networks that ask a Conv2d for its device."""
+        return self.primary_conv.conv.weight
 
     def forward(self, x):
         intrinsic = self.primary_conv(x)

@@ -16,7 +16,7 @@ class GhostModuleV2(GhostModule):
             ``out_channels``, ``dilation``, ``conv_cfg`` and ``norm_cfg`` besides its own options,
             and gives a factor for every output value, such as :class:`DFCAttention`.
         conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
-        **kwargs: ``ratio`` and ``cheap_kernel_size`` of :class:`GhostModule`.
+        **kwargs: ``ratio``, ``cheap_kernel_size`` and ``bias`` of :class:`GhostModule`.
 
     Shape:
         ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.
@@ -34,9 +34,9 @@ class GhostModuleV2(GhostModule):
         init_cfg=None,
         **kwargs,
     ):
-        for name in ('kernel_size', 'stride'):
-            if kwargs.get(name, 1) != 1:
-                raise ValueError(f'{name} must be 1 in GhostModuleV2, but got {kwargs[name]}.')
+        for name, only in (('kernel_size', 1), ('stride', 1), ('padding', None)):
+            if kwargs.get(name, only) != only:
+                raise ValueError(f'{name} must be {only} in GhostModuleV2, but got {kwargs[name]}.')
         super().__init__(
             in_channels,
             out_channels,

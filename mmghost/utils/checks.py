@@ -44,3 +44,19 @@ def check_choice(name, value, choices):
     check_type(name, value, type(choices[0]), allowed)
     if value not in choices:
         raise ValueError(f'{name} must be {allowed}, but got {value}.')
+
+
+def as_pair(name, value, low):
+    """Return a pair of integers from ``low`` on: ``value`` itself, or ``value`` twice.
+
+    Raises:
+        TypeError, ValueError: If ``value`` is neither an integer nor a pair of integers, or one
+            is below ``low``.
+    """
+    allowed = f'an integer >= {low} or a pair of them'
+    pair = tuple(value) if isinstance(value, (list, tuple)) else (value, value)
+    if not all(isinstance(item, Integral) and not isinstance(item, bool) for item in pair):
+        raise TypeError(f'{name} must be {allowed}, but got {value!r}.')
+    if len(pair) != 2 or min(pair) < low:
+        raise ValueError(f'{name} must be {allowed}, but got {value}.')
+    return pair
