@@ -21,7 +21,7 @@ demo-seg demo-cls: demo-%: setup
 	@$(RUN) tools/demo.py $* $(DEMO_OPTIONS)
 
 test: setup
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest --numprocesses auto
 
 lint: setup
 	@$(RUN) -m ruff format --check .

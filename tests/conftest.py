@@ -1,4 +1,9 @@
 import gzip
+import os
+
+# Side by side, the workers of pytest-xdist must not all use every core: before torch is imported
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import numpy as np
 import pytest
