@@ -13,13 +13,15 @@ class Complexity(NamedTuple):
     multiply_adds: int
 
 
-def count_complexity(model, input_size, in_channels=3):
+def count_complexity(model, input_size, in_channels=3, operators=('conv', 'linear')):
     """Count a model's parameters and multiply-adds with fvcore.
 
     Args:
         model (nn.Module): The model; it is traced on ``(1, in_channels, H, W)`` in eval mode.
         input_size (tuple[int, int]): H and W in pixels.
         in_channels (int): Channels of the image. Defaults to 3.
+        operators (Sequence[str]): What is counted, by fvcore's names.
+            Defaults to ``('conv', 'linear')``.
 
     Returns:
         Complexity: Of the whole model.
@@ -33,5 +35,5 @@ def count_complexity(model, input_size, in_channels=3):
     model.train(training)
     return Complexity(
         sum(parameter.numel() for parameter in model.parameters()),
-        sum(by_operator[operator] for operator in ('conv', 'linear')),
+        sum(by_operator[operator] for operator in operators),
     )

@@ -72,12 +72,13 @@ def judge(measured, paper):
 
 
 @cache
-def _count(name, configs, options, size, part):
+def _count(name, configs, options, size, part, operators):
     config = get_config(name) if '::' in name else Config.fromfile(Path(configs, name))
     config.merge_from_dict(json.loads(options))
     init_default_scope(config.default_scope)
     model = MODELS.build(config.model)
-    return count_complexity(model if part == 'model' else getattr(model, part), (size, size))
+    counted = model if part == 'model' else getattr(model, part)
+    return count_complexity(counted, (size, size), operators=operators)
 
 
 def measure_row(row, configs):
@@ -93,7 +94,9 @@ def measure_row(row, configs):
     """
     name = row.get('counted', row['config'])
     options = json.dumps(row.get('options', {}))  # hashable
-    return _count(name, configs, options, row.get('size', 224), row.get('part', 'model'))
+    operators = ('conv', 'linear', *row.get('also', ()))
+    size, part = row.get('size', 224), row.get('part', 'model')
+    return _count(name, configs, options, size, part, operators)
 
 
 def read_results(folder):

@@ -8,7 +8,15 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from safetensors.torch import save_file
 
-NAMES = {'ghostnetv2_100': 1.0, 'ghostnetv2_130': 1.3, 'ghostnetv2_160': 1.6}
+# timm's names, and the models of our configs
+NAMES = {
+    'ghostnetv2_100': 'ghostnetv2-1.0x',
+    'ghostnetv2_130': 'ghostnetv2-1.3x',
+    'ghostnetv2_160': 'ghostnetv2-1.6x',
+    'ghostnet_050': 'ghostnet-0.5x',
+    'ghostnet_100': 'ghostnet-1.0x',
+    'ghostnet_130': 'ghostnet-1.3x',
+}
 
 
 def write(kind, model, folder):
@@ -38,9 +46,9 @@ def write(kind, model, folder):
 KINDS = ('safetensors', 'bin', 'authors', 'authors with EMA', 'DataParallel', 'plain')
 
 
-def build_classifier(width, **kwargs):
+def build_classifier(name, **kwargs):
     """Build the classifier of an ImageNet config."""
-    config = Config.fromfile(CONFIGS / 'classification' / f'ghostnetv2-{width}x_8xb128_in1k.py')
+    config = Config.fromfile(CONFIGS / 'classification' / f'{name}_8xb128_in1k.py')
     init_default_scope('mmpretrain')
     return MODELS.build(dict(config.model, **kwargs)).eval()
 

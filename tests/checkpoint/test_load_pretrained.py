@@ -12,7 +12,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from published_files import KINDS, NAMES, assert_same_logits, build_classifier, write
 
-from mmghost.backbones import GhostNetV2
+from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.checkpoint import convert_checkpoint, load_pretrained, read_weights, sha256
 
 
@@ -45,7 +45,8 @@ def test_converted_classifiers_logits_equal_timms(kind, name, tmp_path):
     theirs = randomise(timm.create_model(name)).eval()
     source = write(kind, theirs, tmp_path)
     meta = convert_checkpoint(source, tmp_path / 'clean.pth')
-    assert meta['widen_factor'] == NAMES[name] and meta['architecture'] == 'GhostNetV2'
+    architecture = 'GhostNetV2' if 'v2' in name else 'GhostNet'
+    assert (meta['widen_factor'], meta['architecture']) == (int(name[-3:]) / 100, architecture)
     assert meta['source_sha256'] == sha256(source)
     ours = build_classifier(NAMES[name])
     load_checkpoint(ours, str(tmp_path / 'clean.pth'), strict=True)
@@ -146,6 +147,9 @@ def test_another_architecture_is_refused(theirs, tmp_path):
     unchanged_after(GhostNetV2(), source, 'another architecture: it is without DFC attention')
     source = write('plain', timm.create_model('mobilenetv2_100'), tmp_path)
     unchanged_after(GhostNetV2(), source, 'another architecture|lacks|holds no GhostNet')
+    unchanged_after(
+        GhostNet(), write('plain', theirs, tmp_path), 'with DFC attention, this GhostNet'
+    )
     torch.save({'layer1.weight': torch.zeros(3)}, tmp_path / 'other.pth')
     unchanged_after(GhostNetV2(), tmp_path / 'other.pth', 'holds no GhostNet.*layer1.weight')
 

@@ -24,7 +24,7 @@ def test_classifiers_take_the_file_as_it_is(kind, name, tmp_path):
 def test_init_cfg_of_a_classifier(tmp_path):
     theirs = randomise(timm.create_model('ghostnetv2_100')).eval()
     source = str(write('authors with EMA', theirs, tmp_path))
-    ours = build_classifier(1.0, init_cfg=dict(type='Pretrained', checkpoint=source))
+    ours = build_classifier('ghostnetv2-1.0x', init_cfg=dict(type='Pretrained', checkpoint=source))
     ours.init_weights()
     assert_same_logits(ours, theirs)
 
