@@ -33,7 +33,7 @@ def assert_learns(backbone):
     missing = [name for name, p in backbone.named_parameters() if p.grad is None]
     assert not missing or not type(backbone).__module__.startswith('mmghost'), missing
     grads = [p.grad for p in backbone.parameters() if p.grad is not None]
-    assert len(grads) > 100 and all(grad.isfinite().all() for grad in grads)
+    assert len(grads) > len(missing) and all(grad.isfinite().all() for grad in grads)
 
 
 @pytest.mark.parametrize('path', DETECTION, ids=lambda path: path.stem)
@@ -44,7 +44,7 @@ def test_detectors_train_and_predict(path):
     inputs = demo_mm_inputs(2, [[3, 96, 128], [3, 64, 65]], num_classes=5)
     data = model.data_preprocessor(inputs, training=True)
     losses = model(**data, mode='loss')
-    total = sum(sum(value) for name, value in losses.items() if 'loss' in name)
+    total, _ = model.parse_losses(losses)
     total.backward()
     assert total.isfinite()
     assert_learns(model.backbone)
@@ -71,7 +71,7 @@ def test_segmentors_train_and_predict(path):
     images = list(torch.randint(0, 256, (2, 3, 128, 128), dtype=torch.uint8))
     inputs = dict(inputs=images, data_samples=samples)
     losses = model(**model.data_preprocessor(inputs, True), mode='loss')
-    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    model.parse_losses(losses)[0].backward()
     assert_learns(model.backbone)
     with torch.no_grad():
         results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')

@@ -39,7 +39,8 @@ def test_wheel_ships_mims_files(kind, request):
         for path in (ROOT / folder).rglob(pattern):
             assert f'mmghost/.mim/{path.relative_to(ROOT)}' in names
     assert 'mmghost/.mim/model-index.yml' in names
-    assert ('mmghost/backbones/ghostnetv2.py' in names) == (kind == 'wheel')
+    for name in ('backbones/ghostnetv2.py', 'analysis/papers.yml'):
+        assert (f'mmghost/{name}' in names) == (kind == 'wheel')
     assert not any(name.startswith('tests/') for name in names)
 
 
@@ -64,7 +65,7 @@ def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
         'from mim.commands.search import get_model_info; print(len(get_model_info("mmghost")))'
     )
     found = run_python(code, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
-    configs = list((ROOT / 'configs').glob('*/*.py'))
+    configs = list((ROOT / 'configs').rglob('*.py'))
     assert found.stdout.split() == [str(tmp_path / 'mmghost'), str(len(configs))], found.stderr
 
 

@@ -54,7 +54,8 @@ def test_code_runs():
     names = {}
     exec(code, names)
     for name in ('resnet', 'mobilenet'):
-        model = names[name].train()
+        model = names[name]
+        model.train()
         model(torch.randn(2, 3, 64, 64))[-1].sum().backward()
         kinds = {type(module).__name__ for module in model.modules()}
         assert kinds & {'GhostModule', 'DFCAttention'}
