@@ -19,7 +19,7 @@ model = dict(
     ),
 )
 
-# Four pixels for each, so that more than one is left at the backbone's stride of 32
+# Enlarged, so that more than one pixel is left at the backbone's stride of 32
 train_pipeline = [
     dict(type='Resize', scale=48),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
@@ -44,7 +44,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=(1, 5))
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05))
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=0.003, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=max_epochs, convert_to_iter_based=True),
