@@ -5,6 +5,7 @@ from importlib import metadata
 
 import pytest
 from helpers import ROOT
+from mmengine.config import Config
 
 
 def run_python(code, **variables):
@@ -67,6 +68,21 @@ def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
     found = run_python(code, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
     configs = list((ROOT / 'configs').rglob('*.py'))
     assert found.stdout.split() == [str(tmp_path / 'mmghost'), str(len(configs))], found.stderr
+
+
+def test_mim_downloads_a_config_beside_its_weights(wheel, tmp_path):
+    """The weights are there already, as there is no network."""
+    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
+    subprocess.run([*command, '--target', tmp_path, wheel], check=True)
+    name = 'ghostnetv2-1.0x_8xb128_in1k'
+    weights = tmp_path / 'got' / 'ck_ghostnetv2_10.pth.tar'
+    weights.parent.mkdir()
+    weights.touch()
+    code = f'from mim.commands.download import download; download("mmghost", ["{name}"], "got")'
+    found = run_python(code, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    config = Config.fromfile(weights.with_name(f'{name}.py'))
+    assert config.model.backbone.type == 'mmghost.GhostNetV2'
 
 
 @pytest.mark.parametrize(
