@@ -7,6 +7,12 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 
 import numpy as np
 import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
 
 
 def _write_idx(path, content, magic):

@@ -17,11 +17,6 @@ SEGMENTATION = sorted((CONFIGS / 'segmentation').glob('*.py'))
 CLASSIFICATION = sorted((CONFIGS / 'classification').rglob('*.py'))
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def build(path):
     config = Config.fromfile(path)
     init_default_scope(config.default_scope)

@@ -143,8 +143,8 @@ def test_output_stride_keeps_the_function_on_the_coarse_grid(backbone_class, siz
         for expected, found, stride in zip(coarse(x), dense(x), STRIDES):
             step = max(1, stride // output_stride)
             assert expected.std() > 1e-3
-            # Equal but for rounding, which random networks amplify from 1e-16
-            assert relative_error(found[..., ::step, ::step], expected) < 1e-7
+            # Equal but for rounding, which random networks amplify, to 3e-7 at most so far
+            assert relative_error(found[..., ::step, ::step], expected) < 1e-6
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 8), (8, 1)])
@@ -251,7 +251,6 @@ def test_other_layers(backbone_class):
 
 
 def test_channels_last_gives_the_same_result():
-    torch.manual_seed(0)
     backbone = GhostNetV2(0.5).double()
     x = torch.randn(2, 3, 65, 97, dtype=torch.double)
     expected = backbone(x)[0]

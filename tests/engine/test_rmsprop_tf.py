@@ -10,7 +10,6 @@ from torch import nn
 @pytest.mark.parametrize('momentum', [0.0, 0.9])
 @pytest.mark.parametrize('weight_decay', [0.0, 0.1])
 def test_steps_equal_timms(momentum, weight_decay):
-    torch.manual_seed(0)
     ours = nn.Linear(5, 3).double()
     theirs = copy.deepcopy(ours)
     settings = dict(lr=0.01, alpha=0.9, eps=0.001, momentum=momentum, weight_decay=weight_decay)

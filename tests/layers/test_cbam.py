@@ -36,8 +36,8 @@ def test_norm_layer_and_least_hidden_channels():
 
 
 def test_every_weight_gets_a_gradient():
-    layer = randomise(CBAM(24))
-    x = torch.randn(2, 24, 6, 5, requires_grad=True)
+    layer = randomise(CBAM(64))
+    x = torch.randn(2, 64, 6, 5, requires_grad=True)
     layer(x).square().sum().backward()
     assert all(p.grad.abs().max() > 1e-6 for p in (x, *layer.parameters()))
 
