@@ -3,6 +3,7 @@ from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.checkpoint import load_pretrained, rename_timm_keys
+from mmghost.deploy import to_deploy_form
 from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
@@ -60,6 +61,8 @@ class GhostNet(BaseModule):
             files, timm's, an OpenMMLab model's with this backbone, a backbone's own. ``prefix``
             and ``ema`` beside ``checkpoint`` are those of
             :func:`mmghost.checkpoint.load_pretrained`.
+        deploy (bool): Build the deploy form, see :meth:`switch_to_deploy`, for checkpoints that
+            were written in it. Defaults to False.
 
     Shape:
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
@@ -86,6 +89,7 @@ class GhostNet(BaseModule):
             dict(type='Kaiming', layer='Conv2d'),
             dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
         ],
+        deploy=False,
     ):
         last_index = len(STAGES)
         check_positive('widen_factor', widen_factor)
@@ -93,6 +97,7 @@ class GhostNet(BaseModule):
         check_int('frozen_stages', frozen_stages, -1, last_index)
         check_type('norm_eval', norm_eval, bool, 'True or False')
         check_type('with_cp', with_cp, bool, 'True or False')
+        check_type('deploy', deploy, bool, 'True or False')
         check_optional_dict('conv_cfg', conv_cfg)
         check_optional_dict('norm_cfg', norm_cfg)
         check_optional_dict('act_cfg', act_cfg)
@@ -149,6 +154,8 @@ class GhostNet(BaseModule):
 
         self._register_load_state_dict_pre_hook(rename_timm_keys)
         self._freeze_stages()
+        if deploy:
+            self.switch_to_deploy()
 
     def _make_bottleneck(self, index, *args, **kwargs):
         """Build a bottleneck, ``index`` counting them all from 0."""
@@ -179,6 +186,15 @@ class GhostNet(BaseModule):
         for module in (self.stem, *self.stages[: self.frozen_stages + 1]):
             module.eval()
             module.requires_grad_(False)
+
+    def switch_to_deploy(self):
+        """Turn the backbone, in place, into its form for inference, as mmpretrain's RepVGG does.
+
+        Batch norms are folded into the convolutions, see
+        :func:`mmghost.deploy.to_deploy_form`; in evaluation mode the outputs stay the same but
+        for rounding. In channels_last memory format it runs fastest on CPUs.
+        """
+        to_deploy_form(self)
 
     def train(self, mode=True):
         """Set the training mode, keeping frozen stages and, with norm_eval, norms in eval mode."""

@@ -1,0 +1,51 @@
+"""Checkpoints of models whose backbone is in deploy form."""
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmghost.utils.mm_tools import config_scope
+from mmghost.version import __version__
+
+
+def deploy_checkpoint(config, checkpoint, out_file):
+    """Write a model's checkpoint with its backbone in deploy form.
+
+    The model that loads it is that of the config with ``deploy=True`` in its backbone.
+
+    Args:
+        config (str | Path): A config of any of the mm packages whose backbone has
+            ``switch_to_deploy``.
+        checkpoint (str | Path): The model's checkpoint, any that mmengine loads.
+        out_file (str | Path): The file to write; it appears whole or not at all.
+
+    Raises:
+        FileExistsError: If ``out_file`` exists.
+        FileNotFoundError: If a file does not exist.
+        ValueError: If the backbone has no deploy form.
+    """
+    out_file = Path(out_file)
+    if out_file.exists():
+        raise FileExistsError(f'{out_file} exists: give another name.')
+    for file in (config, checkpoint):
+        if not Path(file).is_file():
+            raise FileNotFoundError(f'there is no file {file}.')
+    config = Config.fromfile(config)
+    init_default_scope(config_scope(config))
+    model = MODELS.build(config.model)
+    if not hasattr(model.backbone, 'switch_to_deploy'):
+        raise ValueError(f'{type(model.backbone).__name__} has no deploy form.')
+    meta = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True).get('meta', {})
+    model.backbone.switch_to_deploy()
+    partial = out_file.with_name(f'.{out_file.name}.partial')
+    out_file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        meta = dict(meta, mmghost_version=__version__, deploy=True)
+        torch.save(dict(meta=meta, state_dict=model.state_dict()), partial)
+        os.replace(partial, out_file)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""The form of a network for inference: the same function in fewer operations."""
+
+from collections import OrderedDict
+
+from mmcv.cnn import ConvModule, fuse_conv_bn
+from torch import nn
+
+
+def to_deploy_form(model):
+    """Fold batch norms into their convolutions and drop what then does nothing, in place.
+
+    The function is that of the model in evaluation mode, but for rounding. mmcv's ConvModules
+    become plain sequences of their convolution and activation, whose weights keep their names;
+    those with hooks or with another norm than batch norm stay.
+
+    Args:
+        model (nn.Module): The model; it is set to evaluation mode.
+
+    Returns:
+        nn.Module: ``model``.
+    """
+    model.eval()
+    fuse_conv_bn(model)
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, ConvModule) and _is_plain(child):
+                parent._modules[name] = _sequence(child)
+    return model
+
+
+def _is_plain(module):
+    return (
+        not (module._forward_hooks or module._forward_pre_hooks)
+        and isinstance(module.norm, (nn.Identity, type(None)))
+        and not module.with_explicit_padding
+        and module.order == ('conv', 'norm', 'act')
+    )
+
+
+def _sequence(module):
+    layers = OrderedDict(conv=module.conv)
+    if module.with_activation:
+        layers['activate'] = module.activate
+    return nn.Sequential(layers)

@@ -1,0 +1,63 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+from helpers import CONFIGS, ROOT
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmghost.deploy import deploy_checkpoint
+
+DETECTOR = CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
+
+
+def build(path, **backbone):
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    config.model.backbone.update(backbone)
+    return MODELS.build(config.model).eval()
+
+
+def test_deployed_detector_gives_the_same_outputs(tmp_path):
+    model = build(DETECTOR)
+    model.init_weights()
+    with torch.no_grad():
+        for _ in range(20):
+            model.train()(torch.randn(4, 3, 64, 96))
+    torch.save(dict(meta=dict(epoch=3), state_dict=model.state_dict()), tmp_path / 'epoch_3.pth')
+    deploy_checkpoint(DETECTOR, tmp_path / 'epoch_3.pth', tmp_path / 'deployed.pth')
+    content = torch.load(tmp_path / 'deployed.pth', weights_only=True)
+    assert content['meta']['epoch'] == 3 and content['meta']['deploy'] is True
+    deployed = build(DETECTOR, deploy=True)
+    load_checkpoint(deployed, str(tmp_path / 'deployed.pth'), strict=True)
+    x = torch.randn(2, 3, 96, 64)
+    with torch.no_grad():
+        for expected, found in zip(model.eval()(x)[0], deployed(x)[0]):
+            assert (found - expected).abs().max() / expected.abs().max() < 1e-4
+
+
+def run_tool(*words):
+    tool = ROOT / 'tools' / 'model_converters' / 'deploy_checkpoint.py'
+    command = [sys.executable, '-W', 'ignore', str(tool), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_tool_and_its_errors(tmp_path):
+    torch.save(dict(state_dict=build(DETECTOR).state_dict()), tmp_path / 'epoch_3.pth')
+    done = run_tool(DETECTOR, tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['deployed.pth']
+    done = run_tool(DETECTOR, tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
+    assert done.returncode != 0 and 'exists: give another name' in done.stderr
+    done = run_tool(DETECTOR, tmp_path / 'absent.pth', tmp_path / 'other.pth')
+    assert done.returncode != 0 and 'there is no file' in done.stderr
+    assert 'Traceback' not in done.stderr and not (tmp_path / 'other.pth').exists()
+
+
+def test_other_backbones_are_refused(tmp_path):
+    config = CONFIGS / 'classification' / 'resnet56_8xb16_cifar10.py'
+    torch.save(dict(state_dict=build(config).state_dict()), tmp_path / 'epoch_1.pth')
+    with pytest.raises(ValueError, match='ResNet_CIFAR has no deploy form'):
+        deploy_checkpoint(config, tmp_path / 'epoch_1.pth', tmp_path / 'deployed.pth')

@@ -1,0 +1,107 @@
+import pytest
+import torch
+from helpers import randomise
+from mmcv.cnn import ConvModule
+from torch import nn
+
+from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.layers import attach_attention
+
+ALL = (0, 1, 2, 3, 4, 5)
+
+
+def relative_error(found, expected):
+    return ((found - expected).abs().max() / expected.abs().max()).item()
+
+
+def settle(backbone):
+    """Give random norms the statistics of the features, somewhat off, as trained networks have.
+
+    With statistics out of the blue a network amplifies rounding, in places a millionfold.
+    """
+    randomise(backbone).double().train()
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the plain mean
+        norm.reset_running_stats()
+        norm.train()
+    with torch.no_grad():
+        for _ in range(2):
+            backbone(torch.randn(4, 3, 65, 97, dtype=torch.double))
+        for norm in norms:
+            norm.running_mean += 0.1 * norm.running_var.sqrt() * torch.randn_like(norm.running_var)
+            norm.running_var *= 0.8 + 0.4 * torch.rand_like(norm.running_var)
+    return backbone.eval()
+
+
+def assert_same_function(backbone, *sizes):
+    settle(backbone)
+    inputs = [torch.randn(2, 3, *size, dtype=torch.double) for size in sizes]
+    with torch.no_grad():
+        expected = [backbone(x) for x in inputs]
+        backbone.switch_to_deploy()
+        for x, outs in zip(inputs, expected):
+            for found, out in zip(backbone(x), outs):
+                assert out.std() > 1e-3
+                assert relative_error(found, out) < 1e-9
+        for x, outs in zip(inputs, expected):
+            for found, out in zip(backbone.float()(x.float()), outs):
+                assert relative_error(found, out) < 1e-4
+
+
+@pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
+@pytest.mark.parametrize('width', [0.5, 1.0, 1.1, 1.3, 1.4, 1.6, 1.7])
+def test_every_width(backbone_class, width):
+    backbone = backbone_class(width, out_indices=ALL)
+    assert_same_function(backbone, (64, 64), (65, 97), (1, 1), (1, 33))
+    assert not any(isinstance(m, (nn.BatchNorm2d, ConvModule)) for m in backbone.modules())
+
+
+@pytest.mark.parametrize('output_stride', [8, 16])
+def test_every_output_stride(output_stride):
+    backbone = GhostNetV2(0.5, out_indices=ALL, output_stride=output_stride)
+    assert_same_function(backbone, (64, 64), (65, 97), (5, 1))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(enhance='both'),
+        dict(attention_cfg=dict(type='mmghost.DFCAttention', scale='clip', upsample='bilinear')),
+        dict(norm_cfg=dict(type='GN', num_groups=2)),
+        dict(act_cfg=dict(type='HSwish')),
+        dict(frozen_stages=2, norm_eval=True),
+    ],
+)
+def test_options(options):
+    assert_same_function(GhostNetV2(0.5, **options), (65, 33))
+
+
+@pytest.mark.parametrize('where', ['gate', 'expanded', 'output'])
+def test_attached_attention_stays(where):
+    cfg = dict(type='mmghost.DFCAttention' if where == 'gate' else 'mmghost.CBAM')
+    assert_same_function(attach_attention(GhostNet(0.5), cfg, where), (65, 33))
+
+
+def test_deployed_weights_load_into_a_deployed_backbone():
+    source = randomise(GhostNetV2(0.5)).eval()
+    source.switch_to_deploy()
+    backbone = GhostNetV2(0.5, deploy=True)
+    backbone.load_state_dict(source.state_dict())
+    x = torch.randn(1, 3, 65, 33)
+    assert torch.equal(backbone.eval()(x)[0], source(x)[0])
+
+
+def test_deploy_is_checked():
+    with pytest.raises(TypeError, match='deploy must be True or False'):
+        GhostNetV2(deploy='yes')
+
+
+def test_switching_twice_changes_nothing():
+    backbone = randomise(GhostNetV2(0.5)).eval()
+    backbone.switch_to_deploy()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    backbone.switch_to_deploy()
+    after = backbone.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
