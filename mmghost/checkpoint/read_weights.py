@@ -82,6 +82,8 @@ def safe_namespace():
     """Let torch load the record of a command line, in the authors' and timm's training files."""
     if digit_version(torch.__version__) < digit_version('2.6.0'):
         return nullcontext()
+    if argparse.Namespace in torch.serialization.get_safe_globals():
+        return nullcontext()  # leaving the context below would take it away
     return torch.serialization.safe_globals([argparse.Namespace])
 
 

@@ -1,5 +1,6 @@
 """Whole models, through mmengine's own ways of loading."""
 
+import argparse
 import pickle
 
 import pytest
@@ -42,6 +43,16 @@ def test_other_files_are_left_alone(content, tmp_path):
     torch.save(content, path)
     loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     assert str(loaded) == str(content)
+
+
+def test_what_others_allow_stays_allowed(tmp_path):
+    source = str(write('authors', timm.create_model('ghostnet_050'), tmp_path))
+    assert argparse.Namespace not in torch.serialization.get_safe_globals()
+    CheckpointLoader.load_checkpoint(source)
+    assert argparse.Namespace not in torch.serialization.get_safe_globals()
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        CheckpointLoader.load_checkpoint(source)
+        assert argparse.Namespace in torch.serialization.get_safe_globals()
 
 
 class Malicious:
