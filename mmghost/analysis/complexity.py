@@ -3,7 +3,11 @@
 from typing import NamedTuple
 
 import torch
-from fvcore.nn import FlopCountAnalysis
+
+try:
+    from fvcore.nn import FlopCountAnalysis
+except ImportError as error:
+    raise ImportError("counting multiply-adds needs fvcore: 'pip install fvcore'.") from error
 
 
 class Complexity(NamedTuple):
