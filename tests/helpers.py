@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
@@ -22,3 +23,24 @@ def randomise(model, seed=0):
         else:
             value.copy_(noise * (2 / value[0].numel()) ** 0.5)
     return model
+
+
+def settle(backbone):
+    """Give a backbone random weights, and statistics that are near those of its features.
+
+    As in trained networks, that is; with statistics out of the blue a network amplifies rounding,
+    in places a millionfold. It is in double precision and evaluation mode then.
+    """
+    randomise(backbone).double().train()
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the plain mean
+        norm.reset_running_stats()
+        norm.train()
+    with torch.no_grad():
+        for _ in range(2):
+            backbone(torch.randn(4, 3, 65, 97, dtype=torch.double))
+        for norm in norms:
+            norm.running_mean += 0.1 * norm.running_var.sqrt() * torch.randn_like(norm.running_var)
+            norm.running_var *= 0.8 + 0.4 * torch.rand_like(norm.running_var)
+    return backbone.eval()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from helpers import randomise
+from helpers import randomise, settle
 from mmcv.cnn import ConvModule
 from torch import nn
 
@@ -12,26 +12,6 @@ ALL = (0, 1, 2, 3, 4, 5)
 
 def relative_error(found, expected):
     return ((found - expected).abs().max() / expected.abs().max()).item()
-
-
-def settle(backbone):
-    """Give random norms the statistics of the features, somewhat off, as trained networks have.
-
-    With statistics out of the blue a network amplifies rounding, in places a millionfold.
-    """
-    randomise(backbone).double().train()
-    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = None  # the plain mean
-        norm.reset_running_stats()
-        norm.train()
-    with torch.no_grad():
-        for _ in range(2):
-            backbone(torch.randn(4, 3, 65, 97, dtype=torch.double))
-        for norm in norms:
-            norm.running_mean += 0.1 * norm.running_var.sqrt() * torch.randn_like(norm.running_var)
-            norm.running_var *= 0.8 + 0.4 * torch.rand_like(norm.running_var)
-    return backbone.eval()
 
 
 def assert_same_function(backbone, *sizes):
