@@ -1,11 +1,7 @@
-_base_ = './mobilenet-v2-1.1x_8xb128_in1k.py'
+_base_ = './mobilenet-v2-1.1x-se_8xb128_in1k.py'
 
 model = dict(
     backbone=dict(
-        type='mmghost.AttentiveBackbone',
-        backbone='mmpretrain.MobileNetV2',
-        attention_cfg=dict(type='mmghost.CoordinateAttention', reduction=32),
-        where='output',
-        blocks=[*range(1, 17)],
+        attention_cfg=dict(_delete_=True, type='mmghost.CoordinateAttention', reduction=32)
     )
 )

@@ -1,4 +1,4 @@
-from .attentive_backbone import build_attentive_backbone
+from .attentive_backbone import AttentiveBackbone
 from .ghost_resnet import GhostResNet
 from .ghost_vgg import GhostVGG
 from .ghostified import Ghostified
@@ -6,10 +6,10 @@ from .ghostnet import GhostNet
 from .ghostnetv2 import GhostNetV2
 
 __all__ = [
+    'AttentiveBackbone',
     'GhostNet',
     'GhostNetV2',
     'GhostResNet',
     'GhostVGG',
     'Ghostified',
-    'build_attentive_backbone',
 ]

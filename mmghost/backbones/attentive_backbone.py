@@ -1,15 +1,15 @@
 from importlib import import_module
 
 from mmghost.layers import attach_attention
-from mmghost.registry import MODELS
+from mmghost.registry import MODELS, register_model
 from mmghost.utils import check_type
 
 
-@MODELS.register_module(name='AttentiveBackbone')
-def build_attentive_backbone(backbone, attention_cfg, where='expanded', blocks=None, **kwargs):
+@register_model
+def AttentiveBackbone(backbone, attention_cfg, where='expanded', blocks=None, **kwargs):
     """Build an mm package's backbone with an attention in its inverted residuals.
 
-    GhostNetV2, Section 5.4, Table 4. It is registered as ``mmghost.AttentiveBackbone``.
+    GhostNetV2, Section 5.4, Table 4.
 
     Args:
         backbone (str): The backbone's registered name with its package, such as

@@ -7,7 +7,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.analysis import count_complexity
-from mmghost.backbones import GhostNet
+from mmghost.backbones import AttentiveBackbone, GhostNet
 
 PACKAGES = ('mmpretrain', 'mmdet')
 DFC = dict(attention_cfg=dict(type='mmghost.DFCAttention'), where='gate')
@@ -142,10 +142,8 @@ def test_ghostnet_with_self_attention():
     ],
 )
 def test_unknown_backbones_are_named(backbone, error, message):
-    from mmghost.backbones import build_attentive_backbone
-
     with pytest.raises(error, match=message):
-        build_attentive_backbone(backbone, **DFC)
+        AttentiveBackbone(backbone, **DFC)
 
 
 @pytest.mark.parametrize('package', PACKAGES)

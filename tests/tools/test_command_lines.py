@@ -47,3 +47,16 @@ def test_get_complexity(tmp_path):
     printed = run_tool('analysis_tools/get_complexity.py', *words, cwd=tmp_path).stdout
     assert 'model     4.99 M parameters, 1358.0 M multiply-adds at 320x320' in printed
     assert 'backbone  3.49 M parameters, 323.2 M multiply-adds at 320x320' in printed
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [(None, 'mine.py: [Errno 2] No such file'), ('model = dict()', 'mine.py: the config is for')],
+)
+def test_get_complexity_names_what_is_wrong(text, message, tmp_path):
+    config = tmp_path / 'mine.py'
+    if text is not None:
+        config.write_text(text)
+    failed = run_tool('analysis_tools/get_complexity.py', config, cwd=tmp_path)
+    assert failed.returncode != 0 and message in failed.stderr
+    assert 'Traceback' not in failed.stderr

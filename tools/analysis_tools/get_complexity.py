@@ -1,6 +1,7 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
 import argparse
+import sys
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
@@ -20,8 +21,11 @@ def parse_args():
 
 def main():
     args = parse_args()
-    config = Config.fromfile(args.config)
-    init_default_scope(config_scope(config))
+    try:
+        config = Config.fromfile(args.config)
+        init_default_scope(config_scope(config))
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {args.config}: {error}')
     model = MODELS.build(config.model)
     in_channels = config.model.backbone.get('in_channels', 3)
     for name, part in (('model', model), ('backbone', model.backbone)):
