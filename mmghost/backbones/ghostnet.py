@@ -1,9 +1,10 @@
+import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.checkpoint import load_pretrained, rename_timm_keys
-from mmghost.deploy import to_deploy_form
+from mmghost.deploy import TARGETS, can_be_packed, natural_order, pack_backbone, to_deploy_form
 from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
@@ -154,6 +155,8 @@ class GhostNet(BaseModule):
 
         self._register_load_state_dict_pre_hook(rename_timm_keys)
         self._freeze_stages()
+        # Where the channels of each stage are in a packed form, None where they are in order
+        self._out_places = [None] * len(self.stages)
         if deploy:
             self.switch_to_deploy()
 
@@ -187,14 +190,26 @@ class GhostNet(BaseModule):
             module.eval()
             module.requires_grad_(False)
 
-    def switch_to_deploy(self):
+    def switch_to_deploy(self, target='torch'):
         """Turn the backbone, in place, into its form for inference, as mmpretrain's RepVGG does.
 
         Batch norms are folded into the convolutions, see
         :func:`mmghost.deploy.to_deploy_form`; in evaluation mode the outputs stay the same but
         for rounding. In channels_last memory format it runs fastest on CPUs.
+
+        The forms for other runtimes than PyTorch, to be exported, go further, see
+        :func:`mmghost.deploy.pack_backbone`. A backbone with parts that those forms do not have,
+        such as another attention or activation, has its norms folded only.
+
+        Args:
+            target (str): 'torch', 'onnxruntime', 'openvino' or 'litert'. Defaults to 'torch'.
         """
+        check_choice('target', target, tuple(TARGETS))
+        can_pack = can_be_packed(self)
         to_deploy_form(self)
+        if target != 'torch' and can_pack:
+            layouts = pack_backbone(self, TARGETS[target])
+            self._out_places = [natural_order(layout) for layout in layouts]
 
     def train(self, mode=True):
         """Set the training mode, keeping frozen stages and, with norm_eval, norms in eval mode."""
@@ -212,5 +227,9 @@ class GhostNet(BaseModule):
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if index in self.out_indices:
-                outs.append(x)
+                places = self._out_places[index]
+                if places is None:
+                    outs.append(x)
+                else:
+                    outs.append(x.index_select(1, torch.tensor(places, device=x.device)))
         return tuple(outs)

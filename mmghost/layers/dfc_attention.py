@@ -113,15 +113,25 @@ class DFCAttention(BaseModule):
             **cfg,
         )
 
+    @property
+    def has_coarse_gate(self):
+        """bool: Whether the gate is :meth:`coarse_gate` upsampled to the nearest."""
+        return self.dilation == 1 and self.upsample == 'nearest' and self.scale_first
+
+    def coarse_gate(self, x):
+        """Give the gate before its upsampling, ``(N, out_channels, H // 2, W // 2)``."""
+        return SCALES[self.scale](self._mix(x))
+
+    def _mix(self, x):
+        height, width = x.shape[-2:]
+        pooled = POOLS[self.pool](x, (min(2, height), min(2, width)))
+        return self.vertical(self.horizontal(self.pointwise(pooled)))
+
     def _gate(self, x):
         size = x.shape[-2:]
-        window = (min(2, size[0]), min(2, size[1]))
-        gate = self.pointwise(POOLS[self.pool](x, window))
-        gate = self.vertical(self.horizontal(gate))
-        scale = SCALES[self.scale]
         if self.scale_first:
-            return F.interpolate(scale(gate), size=size, mode=self.upsample)
-        return scale(F.interpolate(gate, size=size, mode=self.upsample))
+            return F.interpolate(self.coarse_gate(x), size=size, mode=self.upsample)
+        return SCALES[self.scale](F.interpolate(self._mix(x), size=size, mode=self.upsample))
 
     def forward(self, x):
         if self.dilation == 1:

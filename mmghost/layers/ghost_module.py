@@ -109,7 +109,12 @@ class GhostModule(BaseModule):
         """Parameter: The primary convolution's, for networks that ask a Conv2d for its device."""
         return self.primary_conv.conv.weight
 
-    def forward(self, x):
+    def halves(self, x):
+        """Make the intrinsic and the ghost maps, together ``out_channels``."""
         intrinsic = self.primary_conv(x)
-        out = torch.cat((intrinsic, self.cheap_operation(intrinsic)), dim=1)
-        return out if out.size(1) == self.out_channels else out[:, : self.out_channels]
+        ghost = self.cheap_operation(intrinsic)
+        surplus = intrinsic.size(1) + ghost.size(1) - self.out_channels
+        return intrinsic, ghost[:, : ghost.size(1) - surplus] if surplus else ghost
+
+    def forward(self, x):
+        return torch.cat(self.halves(x), dim=1)

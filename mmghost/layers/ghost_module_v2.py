@@ -1,5 +1,7 @@
 from mmghost.registry import MODELS
 
+from .dfc_attention import DFCAttention
+from .gated_concat import gated_concat
 from .ghost_module import GhostModule
 
 
@@ -59,4 +61,6 @@ class GhostModuleV2(GhostModule):
         )
 
     def forward(self, x):
+        if isinstance(self.attention, DFCAttention) and self.attention.has_coarse_gate:
+            return gated_concat(*self.halves(x), self.attention.coarse_gate(x))
         return super().forward(x) * self.attention(x)

@@ -1,0 +1,62 @@
+"""GhostNet and GhostNetV2 on packed maps, see :mod:`mmghost.deploy.packing`."""
+
+from torch import nn
+
+from mmghost.layers import DFCAttention, GhostBottleneck, GhostModule
+
+from .packed_bottleneck import PackedBottleneck
+from .packing import ghost_layouts, pack_conv, pack_pointwise
+
+
+def can_be_packed(backbone):
+    """Tell whether a backbone has only what is known to stay the same on packed maps.
+
+    That is Ghost modules of ratio 2 with ReLU and no attention but DFC attention, in the first one
+    of a bottleneck, and plain convolutions and batch norms.
+    """
+    blocks = [module for module in backbone.modules() if isinstance(module, GhostBottleneck)]
+    return all(map(_block_can_be_packed, blocks)) and all(
+        type(module) in (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.SyncBatchNorm, nn.Identity)
+        for module in backbone.modules()
+        if not list(module.children()) and not isinstance(module, DFCAttention)
+    )
+
+
+def _block_can_be_packed(block):
+    attention = getattr(block.ghost1, 'attention', None)
+    return (
+        (attention is None or type(attention) is DFCAttention)
+        and type(block.ghost2) is GhostModule
+        and all(
+            2 * ghost.primary_conv.conv.out_channels in (ghost.out_channels, ghost.out_channels + 1)
+            for ghost in (block.ghost1, block.ghost2)
+        )
+    )
+
+
+def pack_backbone(backbone, target):
+    """Rewrite a backbone whose norms are folded, in place.
+
+    Args:
+        backbone (GhostNet): A backbone that :func:`can_be_packed`, in deploy form.
+        target (Target): What the runtime likes.
+
+    Returns:
+        list[list[int]]: The layout of every stage's output.
+    """
+    stem = backbone.stem.conv
+    layout = sum(ghost_layouts(-(-stem.out_channels // 2), stem.out_channels, target), [])
+    backbone.stem.conv = pack_conv(stem, layout)
+    layouts = []
+    for index, stage in enumerate(backbone.stages):
+        if isinstance(stage[0], GhostBottleneck):
+            blocks = []
+            for block in stage:
+                blocks.append(PackedBottleneck(block, layout, target))
+                layout = blocks[-1].layout
+            backbone.stages[index] = nn.Sequential(*blocks)
+        else:
+            in_layout, layout = layout, list(range(stage.conv.out_channels))
+            stage.conv = pack_pointwise(stage.conv, in_layout, layout)
+        layouts.append(layout)
+    return layouts

@@ -1,0 +1,94 @@
+"""Convolutions rewritten for maps whose channels are in another order and padded.
+
+A layout is a list with the channel at each place, or ``EMPTY`` for a place that is kept zero.
+"""
+
+import torch
+from torch import nn
+
+EMPTY = -1
+
+
+def ghost_layouts(intrinsic_channels, out_channels, target):
+    """Lay the outputs of a Ghost module out in parts that a runtime need not pad.
+
+    Channels below ``intrinsic_channels`` are intrinsic maps, the others their ghosts in order.
+    What is left over when both halves are cut into the runtime's blocks shares one mixed part.
+
+    Args:
+        intrinsic_channels (int): Channels of the primary convolution.
+        out_channels (int): Channels of the Ghost module, at most twice as many.
+        target (Target): What the runtime likes.
+
+    Returns:
+        tuple[list[int]]: Layouts of the intrinsic, the ghost and the mixed part, or ``[]``.
+    """
+    ghosts = list(range(intrinsic_channels, out_channels))
+    whole = intrinsic_channels // target.block * target.block
+    rest = intrinsic_channels - whole
+    if out_channels <= target.joint_channels:
+        whole = 0
+    elif 2 * rest > target.block:
+        whole = intrinsic_channels
+    mixed = list(range(whole, intrinsic_channels)) + ghosts[whole:]
+    intrinsic, mixed = (_pad(part, target.block) for part in (list(range(whole)), mixed))
+    return intrinsic, _pad(ghosts[:whole], len(intrinsic) or 1), mixed
+
+
+def natural_order(layout):
+    """Give the place of each channel, or None if the channels are in order without padding."""
+    places = [layout.index(channel) for channel in range(max(layout) + 1)]
+    return None if places == list(range(len(layout))) else places
+
+
+def pack_conv(conv, layout):
+    """Rewrite a convolution's outputs."""
+    return _conv_like(conv, _take(conv.weight, layout), _take(_bias(conv), layout))
+
+
+def pack_pointwise(conv, in_layout, layout):
+    """Rewrite a 1x1 convolution's inputs and outputs."""
+    weight = _take(_take(conv.weight, layout).transpose(0, 1), in_layout).transpose(0, 1)
+    return _conv_like(conv, weight, _take(_bias(conv), layout))
+
+
+def pack_depthwise(conv, layout, passed=()):
+    """Rewrite a depthwise convolution, copying the places ``passed`` instead."""
+    weight, bias = _take(conv.weight, layout), _take(_bias(conv), layout)
+    for place in passed:
+        weight[place] = 0
+        weight[place, :, weight.size(2) // 2, weight.size(3) // 2] = 1
+        bias[place] = 0
+    return _conv_like(conv, weight, bias)
+
+
+def _pad(layout, block):
+    return layout + [EMPTY] * (-len(layout) % block)
+
+
+def _bias(conv):
+    return conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias
+
+
+def _take(tensor, layout):
+    index = torch.tensor(layout, device=tensor.device)
+    taken = tensor.detach()[index.clamp(min=0)]
+    taken[index == EMPTY] = 0
+    return taken
+
+
+def _conv_like(conv, weight, bias):
+    groups = 1 if conv.groups == 1 else weight.size(0)
+    packed = nn.Conv2d(
+        weight.size(1) * groups,
+        weight.size(0),
+        conv.kernel_size,
+        stride=conv.stride,
+        padding=conv.padding,
+        dilation=conv.dilation,
+        groups=groups,
+        device='meta',
+    )
+    packed.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
+    packed.bias = nn.Parameter(bias, requires_grad=False)
+    return packed.eval()

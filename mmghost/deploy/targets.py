@@ -1,0 +1,27 @@
+"""What each runtime likes, found by measuring: see docs/performance.md."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import gating
+
+
+class Target(NamedTuple):
+    """How a Ghost bottleneck is best written for a runtime."""
+
+    #: Channels that the runtime keeps side by side; parts of a map are padded to multiples of it.
+    block: int
+    #: A Ghost module with at most so many outputs makes all of them in one depthwise convolution.
+    joint_channels: int
+    #: Multiplies features with a coarse gate, ``(N, C, H, W), (N, C, h, w) -> (N, C, H, W)``.
+    apply_gate: Callable
+    #: Multiplies features with squeeze-and-excitation's, ``(N, C, H, W), (N, C, 1, 1)``.
+    apply_scale: Callable
+
+
+TARGETS = {
+    'torch': None,
+    'onnxruntime': Target(16, 16, gating.blocked_gate, gating.blocked_scale),
+    'openvino': Target(1, 16, gating.interpolated_gate, gating.broadcast_scale),
+    'litert': Target(1, 16, gating.row_broadcast_gate, gating.broadcast_scale),
+}
