@@ -7,29 +7,34 @@ from mmghost.layers import DFCAttention, GhostBottleneck, GhostModule
 from .packed_bottleneck import PackedBottleneck
 from .packing import ghost_layouts, pack_conv, pack_pointwise
 
+PLAIN = (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.SyncBatchNorm, nn.Identity)
+
 
 def can_be_packed(backbone):
     """Tell whether a backbone has only what is known to stay the same on packed maps.
 
     That is Ghost modules of ratio 2 with ReLU and no attention but DFC attention, in the first one
-    of a bottleneck, and plain convolutions and batch norms.
+    of a bottleneck, plain convolutions and batch norms, and no hooks.
     """
-    blocks = [module for module in backbone.modules() if isinstance(module, GhostBottleneck)]
-    return all(map(_block_can_be_packed, blocks)) and all(
-        type(module) in (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.SyncBatchNorm, nn.Identity)
-        for module in backbone.modules()
-        if not list(module.children()) and not isinstance(module, DFCAttention)
+    modules = list(backbone.modules())
+    blocks = [module for module in modules if isinstance(module, GhostBottleneck)]
+    leaves = [module for module in modules if not list(module.children())]
+    return (
+        bool(blocks)
+        and all(map(_block_can_be_packed, blocks))
+        and all(type(leaf) in PLAIN for leaf in leaves)
+        and not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
     )
 
 
 def _block_can_be_packed(block):
     attention = getattr(block.ghost1, 'attention', None)
     return (
-        (attention is None or type(attention) is DFCAttention)
+        type(attention) in (type(None), DFCAttention)
         and type(block.ghost2) is GhostModule
         and all(
-            2 * ghost.primary_conv.conv.out_channels in (ghost.out_channels, ghost.out_channels + 1)
-            for ghost in (block.ghost1, block.ghost2)
+            module.out_channels == 2 * module.primary_conv.conv.out_channels
+            for module in (block.ghost1, block.ghost2)
         )
     )
 

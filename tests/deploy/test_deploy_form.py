@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from helpers import randomise, settle
@@ -5,6 +7,8 @@ from mmcv.cnn import ConvModule
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.deploy import TARGETS
+from mmghost.deploy.packed_bottleneck import PackedBottleneck
 from mmghost.layers import attach_attention
 
 ALL = (0, 1, 2, 3, 4, 5)
@@ -14,47 +18,62 @@ def relative_error(found, expected):
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
-def assert_same_function(backbone, *sizes):
+def assert_same_function(backbone, *sizes, packed=False):
     settle(backbone)
     inputs = [torch.randn(2, 3, *size, dtype=torch.double) for size in sizes]
     with torch.no_grad():
         expected = [backbone(x) for x in inputs]
-        backbone.switch_to_deploy()
-        for x, outs in zip(inputs, expected):
-            for found, out in zip(backbone(x), outs):
-                assert out.std() > 1e-3
-                assert relative_error(found, out) < 1e-9
-        for x, outs in zip(inputs, expected):
-            for found, out in zip(backbone.float()(x.float()), outs):
-                assert relative_error(found, out) < 1e-4
+        for target in TARGETS:
+            deployed = copy.deepcopy(backbone)
+            deployed.switch_to_deploy(target)
+            assert has_packed_blocks(deployed) == (packed and target != 'torch')
+            for x, outs in zip(inputs, expected):
+                for found, out in zip(deployed(x), outs):
+                    assert out.std() > 1e-3
+                    assert relative_error(found, out) < 1e-9
+            for x, outs in zip(inputs, expected):
+                for found, out in zip(deployed.float()(x.float()), outs):
+                    assert relative_error(found, out) < 1e-4
+
+
+def has_packed_blocks(backbone):
+    return any(isinstance(module, PackedBottleneck) for module in backbone.modules())
 
 
 @pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
 @pytest.mark.parametrize('width', [0.5, 1.0, 1.1, 1.3, 1.4, 1.6, 1.7])
 def test_every_width(backbone_class, width):
     backbone = backbone_class(width, out_indices=ALL)
-    assert_same_function(backbone, (64, 64), (65, 97), (1, 1), (1, 33))
+    assert_same_function(backbone, (64, 64), (33, 49), (1, 1), (1, 5), packed=True)
+    backbone.switch_to_deploy()
     assert not any(isinstance(m, (nn.BatchNorm2d, ConvModule)) for m in backbone.modules())
 
 
 @pytest.mark.parametrize('output_stride', [8, 16])
 def test_every_output_stride(output_stride):
     backbone = GhostNetV2(0.5, out_indices=ALL, output_stride=output_stride)
-    assert_same_function(backbone, (64, 64), (65, 97), (5, 1))
+    assert_same_function(backbone, (64, 64), (33, 49), (5, 1), packed=True)
 
 
 @pytest.mark.parametrize(
-    'options',
+    'packed, options',
     [
-        dict(enhance='both'),
-        dict(attention_cfg=dict(type='mmghost.DFCAttention', scale='clip', upsample='bilinear')),
-        dict(norm_cfg=dict(type='GN', num_groups=2)),
-        dict(act_cfg=dict(type='HSwish')),
-        dict(frozen_stages=2, norm_eval=True),
+        (False, dict(enhance='both')),
+        (
+            True,
+            dict(
+                attention_cfg=dict(type='mmghost.DFCAttention', scale='clip', upsample='bilinear')
+            ),
+        ),
+        (True, dict(attention_cfg=dict(type='mmghost.DFCAttention', pool='max', kernel_size=7))),
+        (True, dict(attention_cfg=[None, dict(type='mmghost.DFCAttention'), *[None] * 14])),
+        (False, dict(norm_cfg=dict(type='GN', num_groups=2))),
+        (False, dict(act_cfg=dict(type='HSwish'))),
+        (True, dict(frozen_stages=2, norm_eval=True)),
     ],
 )
-def test_options(options):
-    assert_same_function(GhostNetV2(0.5, **options), (65, 33))
+def test_options(packed, options):
+    assert_same_function(GhostNetV2(0.5, **options), (65, 33), (64, 32), packed=packed)
 
 
 @pytest.mark.parametrize('where', ['gate', 'expanded', 'output'])
