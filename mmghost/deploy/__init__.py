@@ -1,10 +1,12 @@
 from .deploy_checkpoint import deploy_checkpoint
 from .deploy_form import to_deploy_form
+from .inference_conv import InferenceConv2d
 from .packed_backbone import can_be_packed, pack_backbone
 from .packing import natural_order
 from .targets import TARGETS
 
 __all__ = [
+    'InferenceConv2d',
     'TARGETS',
     'can_be_packed',
     'deploy_checkpoint',

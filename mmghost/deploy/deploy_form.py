@@ -5,13 +5,15 @@ from collections import OrderedDict
 from mmcv.cnn import ConvModule, fuse_conv_bn
 from torch import nn
 
+from .inference_conv import InferenceConv2d
+
 
 def to_deploy_form(model):
     """Fold batch norms into their convolutions and drop what then does nothing, in place.
 
     The function is that of the model in evaluation mode, but for rounding. mmcv's ConvModules
-    become plain sequences of their convolution and activation, whose weights keep their names;
-    those with hooks or with another norm than batch norm stay.
+    become plain sequences of their convolution and activation, see :class:`InferenceConv2d`, whose
+    weights keep their names; those with hooks or with another norm than batch norm stay.
 
     Args:
         model (nn.Module): The model; it is set to evaluation mode.
@@ -38,7 +40,11 @@ def _is_plain(module):
 
 
 def _sequence(module):
-    layers = OrderedDict(conv=module.conv)
-    if module.with_activation:
-        layers['activate'] = module.activate
+    conv, activate = module.conv, module.activate if module.with_activation else None
+    fused = type(conv) is nn.Conv2d and conv.padding_mode == 'zeros'
+    if fused:
+        conv = InferenceConv2d(conv, relu=type(activate) is nn.ReLU)
+    layers = OrderedDict(conv=conv)
+    if activate is not None and not (fused and conv.relu):
+        layers['activate'] = activate
     return nn.Sequential(layers)

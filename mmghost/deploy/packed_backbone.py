@@ -4,10 +4,11 @@ from torch import nn
 
 from mmghost.layers import DFCAttention, GhostBottleneck, GhostModule
 
+from .inference_conv import InferenceConv2d
 from .packed_bottleneck import PackedBottleneck
 from .packing import ghost_layouts, pack_conv, pack_pointwise
 
-PLAIN = (nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.SyncBatchNorm, nn.Identity)
+PLAIN = (nn.Conv2d, InferenceConv2d, nn.ReLU, nn.BatchNorm2d, nn.SyncBatchNorm, nn.Identity)
 
 
 def can_be_packed(backbone):

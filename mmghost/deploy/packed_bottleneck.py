@@ -35,7 +35,6 @@ class PackedGhostModule(nn.Module):
         count = primary.out_channels
         intrinsic, ghost, mixed = ghost_layouts(count, module.out_channels, target)
         self.layouts = [layout for layout in (intrinsic, ghost, mixed) if layout]
-        self.activate = nn.ReLU() if hasattr(module.primary_conv, 'activate') else nn.Identity()
         source = [place if place < count else place - count for place in mixed]
         passed = [place for place, channel in enumerate(mixed) if 0 <= channel < count]
         self.primary = self.cheap = self.mixed_primary = self.mixed_cheap = None
@@ -49,11 +48,10 @@ class PackedGhostModule(nn.Module):
     def forward(self, x):
         parts = []
         if self.primary is not None:
-            intrinsic = self.activate(self.primary(x))
-            parts += [intrinsic, self.activate(self.cheap(intrinsic))]
+            intrinsic = self.primary(x)
+            parts += [intrinsic, self.cheap(intrinsic)]
         if self.mixed_primary is not None:
-            mixed = self.activate(self.mixed_primary(x))
-            parts.append(self.activate(self.mixed_cheap(mixed)))
+            parts.append(self.mixed_cheap(self.mixed_primary(x)))
         return parts
 
 
@@ -136,7 +134,7 @@ class PackedSqueeze(nn.Module):
         self.expand = pack_pointwise(se.expand.conv, squeezed, layout)
 
     def forward(self, means):
-        return F.hardsigmoid(self.expand(F.relu(self.reduce(means))))
+        return F.hardsigmoid(self.expand(self.reduce(means)))
 
 
 def _pack_attention(attention, in_layout, layout):

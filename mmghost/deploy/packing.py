@@ -1,10 +1,13 @@
 """Convolutions rewritten for maps whose channels are in another order and padded.
 
-A layout is a list with the channel at each place, or ``EMPTY`` for a place that is kept zero.
+A layout is a list with the channel at each place, or ``EMPTY`` for a place that is kept zero. The
+convolutions are :class:`mmghost.deploy.InferenceConv2d`, whose activation is kept.
 """
 
 import torch
 from torch import nn
+
+from .inference_conv import InferenceConv2d
 
 EMPTY = -1
 
@@ -91,4 +94,4 @@ def _conv_like(conv, weight, bias):
     )
     packed.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
     packed.bias = nn.Parameter(bias, requires_grad=False)
-    return packed.eval()
+    return InferenceConv2d(packed, conv.relu).eval()

@@ -21,7 +21,11 @@ def gated_concat(intrinsic, ghost, gate):
     """
     if torch.is_grad_enabled() and not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
         return _GatedConcat.apply(intrinsic, ghost, gate)
-    return torch.cat((intrinsic, ghost), dim=1) * _upsample(gate, intrinsic)
+    return _product(intrinsic, ghost, gate)
+
+
+def _product(intrinsic, ghost, gate):
+    return torch.cat((intrinsic, ghost), dim=1).mul_(_upsample(gate, intrinsic))
 
 
 def _upsample(gate, like):
@@ -32,7 +36,7 @@ class _GatedConcat(Function):
     @staticmethod
     def forward(ctx, intrinsic, ghost, gate):
         ctx.save_for_backward(intrinsic, ghost, gate)
-        return torch.cat((intrinsic, ghost), dim=1).mul_(_upsample(gate, intrinsic))
+        return _product(intrinsic, ghost, gate)
 
     @staticmethod
     @once_differentiable

@@ -1,0 +1,76 @@
+import copy
+import pickle
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mmghost.deploy import InferenceConv2d
+
+
+def reference(conv, x, relu):
+    out = F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+    return out.relu() if relu else out
+
+
+@pytest.mark.parametrize('relu', [True, False])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(kernel_size=1, bias=False),
+        dict(kernel_size=(1, 5), padding=(0, 2), groups=6),
+        dict(kernel_size=5, stride=2, padding=4, dilation=2, groups=6),
+        dict(kernel_size=3, stride=2, padding=1),
+    ],
+)
+def test_is_the_convolution(options, memory_format, relu):
+    conv = nn.Conv2d(6, 12, **options)
+    packed = InferenceConv2d(conv, relu)
+    for size in ((9, 14), (1, 1), (32, 32)):
+        x = torch.randn(2, 6, *size).to(memory_format=memory_format)
+        with torch.no_grad():
+            out = packed(x)
+        torch.testing.assert_close(out, reference(conv, x, relu).detach(), rtol=1e-5, atol=1e-5)
+    assert packed._packed is not None
+
+
+def test_new_weights_are_seen():
+    packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=False)
+    x = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        packed(x)
+        packed.load_state_dict(nn.Conv2d(4, 8, 1).state_dict())
+        torch.testing.assert_close(packed(x), reference(packed, x, False), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_are_independent(copied):
+    packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=True)
+    x = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        expected = packed(x)
+        again = copied(packed)
+        assert torch.equal(again(x), expected)
+        again.weight.zero_()
+        again.bias.zero_()
+        assert not again(x).any()
+        assert torch.equal(packed(x), expected)
+
+
+def test_where_onednn_cannot_be_used():
+    conv = nn.Conv2d(4, 8, 1)
+    packed = InferenceConv2d(conv, relu=True)
+    x = torch.randn(1, 4, 8, 8)
+    packed(x).sum().backward()
+    assert conv.weight.grad is not None
+    with torch.no_grad():
+        assert packed(x[:0]).shape == (0, 8, 8, 8)
+        assert packed.double()(x.double()).dtype == torch.double
+        with torch.autocast('cpu', torch.bfloat16):
+            assert packed.float()(x).dtype == torch.bfloat16
+    assert packed._packed is None
+    with torch.inference_mode():
+        torch.testing.assert_close(packed(x), reference(conv, x, True), rtol=1e-5, atol=1e-5)
+    assert packed._packed is not None
