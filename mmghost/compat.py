@@ -1,6 +1,10 @@
-"""The OpenMMLab versions mmghost works with, checked when it is imported."""
+"""What mmghost does, when it is imported, about the versions of others."""
 
+import sys
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
 # package: (oldest accepted, first refused)
 SUPPORTED = {
@@ -23,3 +27,25 @@ def check_versions():
 
         if not (digit_version(oldest) <= digit_version(found) < digit_version(too_new)):
             raise ImportError(f'{name} {found} is installed: {allowed}.')
+
+
+def keep_mmpretrain_importable():
+    """Let mmpretrain take its multimodal models for absent beside transformers 5 or newer.
+
+    They are optional there, but mmpretrain 1.2.0 takes any new transformers for one that it knows,
+    and then cannot be imported at all. litert-torch installs transformers.
+    """
+    spec = find_spec('mmpretrain')
+    try:
+        major = int(version('transformers').split('.')[0])
+    except PackageNotFoundError:
+        return
+    name = 'mmpretrain.utils.dependency'
+    if spec is None or major < 5 or name in sys.modules:
+        return
+    file = Path(spec.origin).parent / 'utils' / 'dependency.py'
+    spec = spec_from_file_location(name, file)
+    dependency = module_from_spec(spec)
+    spec.loader.exec_module(dependency)
+    dependency.WITH_MULTIMODAL = False
+    sys.modules[name] = dependency
