@@ -1,0 +1,59 @@
+"""OpenVINO's files."""
+
+import json
+
+import numpy as np
+
+from .packages import require
+from .quiet import quiet
+from .trace import AXES, trace
+
+SUFFIX = '.xml'
+BESIDE = ('.bin',)
+DYNAMIC = ('batch', 'size')
+KEY = 'mmghost'
+
+
+def require_packages(to_export=True):
+    require('openvino', 'openvino')
+
+
+def write(module, example, file, dynamic, text, output_names):
+    import openvino
+
+    with quiet():
+        model = openvino.convert_model(trace(module, example, dynamic))
+    model.inputs[0].set_names({'image'})
+    for index, output in enumerate(model.outputs):
+        output.set_names({output_names[index] if output_names else f'output_{index}'})
+    model.reshape(_input_shape(example, dynamic))
+    model.set_rt_info(text, KEY)
+    openvino.save_model(model, str(file), compress_to_fp16=False)
+
+
+def _input_shape(example, dynamic):
+    free = [axis for name in dynamic for axis in AXES[name]]
+    return [-1 if axis in free else size for axis, size in enumerate(example.shape)]
+
+
+class Exported:
+    """An OpenVINO file on the CPU, in single precision and for the least latency."""
+
+    def __init__(self, file, threads=None):
+        import openvino
+
+        core = openvino.Core()
+        model = core.read_model(file)
+        config = dict(INFERENCE_PRECISION_HINT='f32', PERFORMANCE_HINT='LATENCY')
+        if threads is not None:
+            config['INFERENCE_NUM_THREADS'] = threads
+        self.compiled = core.compile_model(model, 'CPU', config)
+        shape = model.inputs[0].partial_shape
+        self.input_shape = tuple(None if dim.is_dynamic else dim.get_length() for dim in shape)
+        self.output_names = [output.get_any_name() for output in model.outputs]
+        found = model.has_rt_info([KEY])
+        self.metadata = json.loads(model.get_rt_info([KEY]).astype(str)) if found else {}
+
+    def __call__(self, image):
+        found = self.compiled(np.ascontiguousarray(image))
+        return [found[output].copy() for output in self.compiled.outputs]
