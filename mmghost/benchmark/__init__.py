@@ -1,5 +1,5 @@
 from .agreement import Mismatch
-from .benchmark import Options, benchmark
+from .measure import Options, benchmark
 from .report import describe, read_benchmarks, tables, to_markdown, to_rich
 
 __all__ = [

@@ -81,7 +81,8 @@ def make_form(model, form, train=False):
     Returns:
         nn.Module: The form, in the mode that it is for.
     """
-    module = copy.deepcopy(model.module).train(train)
+    module = copy.deepcopy(model.module)
+    module.train(train)
     if form in ('deploy', 'compile') and model.deploys and not train:
         deploy(module)
     if form != 'eager':

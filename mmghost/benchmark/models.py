@@ -138,9 +138,10 @@ def build_models(names, width=1.0):
         if model.family in sources:
             model.module.load_state_dict(sources[model.family].state_dict())
             model.module.eval()
-        else:
-            try:
-                sources[model.family] = settle(model.module)
-            except Exception as error:
-                raise ValueError(f'{model.name} does not run on images alone: {error!r}') from error
+            continue
+        sources[model.family] = model.module
+        try:
+            settle(model.module)
+        except Exception as error:
+            raise ValueError(f'{model.name} does not run on images alone: {error!r}') from error
     return models

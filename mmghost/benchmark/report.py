@@ -5,7 +5,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
+from rich.console import Group
 from rich.table import Table as RichTable
+from rich.text import Text
 
 KEYS = {
     'title',
@@ -143,19 +145,25 @@ def operators_tables(setting, benchmark):
     """Lay out the operators of each result that lists them, those that take longest."""
     for result in setting['results']:
         operators = result.get('operators', [])
-        total = sum(operator['ms'] or 0 for operator in operators)
-        rows = []
-        for operator in operators[:OPERATORS_SHOWN]:
-            timed = operator['ms'] is not None
-            cells = (
-                (f'{operator["ms"]:.3f}', f'{operator["ms"] / total:.0%}') if timed else ('', '')
+        where = f'{_headline(setting, benchmark)}: {_short(result["model"])}, {result["form"]}'
+        if not operators:
+            continue
+        if operators[0]['ms'] is None:
+            rows = [(operator['name'], f'{operator["calls"]:g}') for operator in operators]
+            title = f'{where}: operators of its file, which the runtime does not time'
+            yield Table(title, ('operator', 'calls'), rows)
+            continue
+        total = sum(operator['ms'] for operator in operators)
+        rows = [
+            (
+                operator['name'],
+                f'{operator["calls"]:g}',
+                f'{operator["ms"]:.3f}',
+                f'{operator["ms"] / total:.0%}',
             )
-            rows.append((operator['name'], f'{operator["calls"]:g}', *cells))
-        if rows:
-            timed = '' if total else ' (this runtime times no single operators)'
-            name = f'{_short(result["model"])}, {result["form"]}'
-            title = f'{_headline(setting, benchmark)}: operators of {name}{timed}'
-            yield Table(title, ('operator', 'calls', 'ms', 'of all'), rows)
+            for operator in operators[:OPERATORS_SHOWN]
+        ]
+        yield Table(f'{where}: operators', ('operator', 'calls', 'ms', 'of all'), rows)
 
 
 def tables(benchmark):
@@ -200,14 +208,14 @@ def to_rich(table):
     """Lay a table out for a terminal.
 
     Returns:
-        rich.table.Table: The table.
+        rich.console.Group: Its title and itself.
     """
-    rich = RichTable(title=table.title, title_justify='left')
+    rich = RichTable()
     for index, column in enumerate(table.columns):
         rich.add_column(column, justify='left' if index == 0 else 'right')
     for row in table.rows:
         rich.add_row(*row)
-    return rich
+    return Group(Text(table.title, style='bold'), rich, '')
 
 
 def read_benchmarks(folder):

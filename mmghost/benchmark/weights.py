@@ -15,9 +15,6 @@ def settle(module, seed=0):
     Args:
         module (nn.Module): Takes images; it is in evaluation mode then.
         seed (int): Seed of the weights. Defaults to 0.
-
-    Returns:
-        nn.Module: ``module``.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -42,4 +39,4 @@ def settle(module, seed=0):
             norm.momentum = momentum
             norm.running_mean += 0.1 * norm.running_var.sqrt() * noise(norm.running_mean)
             norm.running_var *= 1 + 0.1 * noise(norm.running_var).clamp(-2, 2)
-    return module.float().eval()
+    module.float().eval()

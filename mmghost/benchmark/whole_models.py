@@ -81,7 +81,8 @@ def _widen(model, width):
 
 
 def _channels(backbone):
-    built = revert_sync_batchnorm(MODELS.build(backbone)).eval()
+    built = revert_sync_batchnorm(MODELS.build(backbone))
+    built.eval()  # which mm backbones do not return
     with torch.no_grad():
         outs = built(torch.zeros(1, backbone.get('in_channels', 3), 64, 64))
     return [out.shape[1] for out in outs]
