@@ -11,8 +11,8 @@ from torch import nn
 
 from mmghost.utils.mm_tools import SUFFIXES, config_scope
 
-#: What takes the maps of the backbone; where there is a neck, only that does
-TAKERS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'head')
+#: What takes the maps of the backbone, unless a neck with channels does
+HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'head')
 
 
 class WholeModel(nn.Module):
@@ -73,8 +73,9 @@ def _widen(model, width):
         raise ValueError(f'{model.backbone.type} has no width (widen_factor).') from error
     model.backbone.widen_factor = width
     fitting = dict(zip(before, after))
-    takers = ['neck'] if model.get('neck') else [key for key in TAKERS if model.get(key)]
-    for part in (part for key in takers for part in _as_list(model[key])):
+    necks = _parts(model, ('neck',))
+    takers = [neck for neck in necks if 'in_channels' in neck] or _parts(model, HEADS)
+    for part in takers:
         for key in ('in_channels', 'c1_in_channels'):
             if key in part:
                 part[key] = _replace(part[key], fitting)
@@ -88,8 +89,9 @@ def _channels(backbone):
     return [out.shape[1] for out in outs]
 
 
-def _as_list(value):
-    return value if isinstance(value, list) else [value]
+def _parts(model, keys):
+    values = [model[key] for key in keys if model.get(key)]
+    return [part for value in values for part in (value if isinstance(value, list) else [value])]
 
 
 def _replace(channels, fitting):

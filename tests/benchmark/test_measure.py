@@ -14,7 +14,8 @@ CPU = torch.device('cpu')
 
 
 def run(models=PAIR, forms=('eager',), sizes=((64, 64),), width=0.5, **options):
-    return benchmark(models, forms, Options(rounds=1, **options), sizes, width=width)
+    batches = (2,) if options.get('train') else (1,)  # batch norms need more than one value
+    return benchmark(models, forms, Options(rounds=1, **options), sizes, batches, width)
 
 
 @pytest.fixture(autouse=True)
