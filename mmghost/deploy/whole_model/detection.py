@@ -98,7 +98,7 @@ def _read_yolov3(head, maps, size):
     priors = head.prior_generator.grid_priors([map.shape[-2:] for map in maps], device='cpu')
     boxes, scores, factors = [], [], []
     for map, prior, stride in zip(maps, priors, head.featmap_strides):
-        values = map.permute(0, 2, 3, 1).reshape(len(map), -1, head.num_attrib)
+        values = map.permute(0, 2, 3, 1).reshape(map.shape[0], -1, head.num_attrib)
         offsets = torch.cat([values[..., :2].sigmoid(), values[..., 2:4]], -1)
         boxes.append(head.bbox_coder.decode(prior, offsets, stride))
         factors.append(values[..., 4].sigmoid())
@@ -110,11 +110,11 @@ def _read_dense(head, maps, size):
     priors = head.prior_generator.grid_priors([map.shape[-2:] for map in maps[0]], device='cpu')
     for prior, *level in zip(priors, *maps):
         logits, offsets, *factors = (
-            map.permute(0, 2, 3, 1).reshape(len(map), len(prior), -1) for map in level
+            map.permute(0, 2, 3, 1).reshape(map.shape[0], prior.shape[0], -1) for map in level
         )
         scores = logits.sigmoid() if head.use_sigmoid_cls else logits.softmax(-1)[..., :-1]
         boxes = head.bbox_coder.decode(
-            prior.repeat(len(logits), 1), offsets.flatten(0, 1), max_shape=size
+            prior.repeat(logits.shape[0], 1), offsets.flatten(0, 1), max_shape=size
         )
         factor = factors[0][..., 0].sigmoid() if factors else torch.ones_like(scores[..., 0])
         yield boxes.view_as(offsets), scores, factor

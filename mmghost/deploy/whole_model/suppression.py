@@ -23,7 +23,7 @@ def suppress_by_operator(boxes, scores, labels, iou_threshold, count):
     real = scores > 0
     boxes = torch.where(real[..., None], boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
     rows = torch.where(real, labels, -1)
-    columns = torch.arange(len(boxes))[:, None].expand_as(rows)
+    columns = torch.arange(boxes.shape[0])[:, None].expand_as(rows)
     apart = _put_apart(boxes, columns, rows)
     flat = scores.flatten()
     kept = nms(apart.flatten(0, 1), flat, iou_threshold)
