@@ -1,10 +1,7 @@
-"""What mmghost does, when it is imported, about the versions of others."""
+"""The OpenMMLab versions mmghost works with, checked when it is imported."""
 
-import sys
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
+from importlib import import_module, metadata
+from importlib.util import find_spec
 
 # package: (oldest accepted, first refused)
 SUPPORTED = {
@@ -29,23 +26,16 @@ def check_versions():
             raise ImportError(f'{name} {found} is installed: {allowed}.')
 
 
-def keep_mmpretrain_importable():
-    """Let mmpretrain take its multimodal models for absent beside transformers 5 or newer.
+def leave_out_multimodal_models():
+    """Let mmpretrain be imported beside transformers 5, which litert-torch brings.
 
-    They are optional there, but mmpretrain 1.2.0 takes any new transformers for one that it knows,
-    and then cannot be imported at all. litert-torch installs transformers.
+    Its multimodal models take from transformers what version 5 has no more, so that mmpretrain
+    has to do without them, as it does where there is no transformers at all.
     """
-    spec = find_spec('mmpretrain')
     try:
-        major = int(version('transformers').split('.')[0])
-    except PackageNotFoundError:
+        major = int(metadata.version('transformers').split('.')[0])
+    except metadata.PackageNotFoundError:
         return
-    name = 'mmpretrain.utils.dependency'
-    if spec is None or major < 5 or name in sys.modules:
-        return
-    file = Path(spec.origin).parent / 'utils' / 'dependency.py'
-    spec = spec_from_file_location(name, file)
-    dependency = module_from_spec(spec)
-    spec.loader.exec_module(dependency)
-    dependency.WITH_MULTIMODAL = False
-    sys.modules[name] = dependency
+    if major >= 5 and find_spec('mmpretrain') is not None:
+        dependency = import_module('mmpretrain.utils.dependency')
+        dependency.WITH_MULTIMODAL = False

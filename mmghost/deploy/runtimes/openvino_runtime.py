@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 
+from .onnx_runtime import to_onnx
 from .packages import require
-from .quiet import quiet
-from .trace import AXES, trace
 
 SUFFIX = '.xml'
 BESIDE = ('.bin',)
@@ -15,25 +14,17 @@ KEY = 'mmghost'
 
 
 def require_packages(to_export=True):
-    require('openvino', 'openvino')
+    require('openvino', 'openvino', *(('onnx', 'onnxscript') if to_export else ()))
 
 
 def write(module, example, file, dynamic, text, output_names):
     import openvino
 
-    with quiet():
-        model = openvino.convert_model(trace(module, example, dynamic))
-    model.inputs[0].set_names({'image'})
-    for index, output in enumerate(model.outputs):
-        output.set_names({output_names[index] if output_names else f'output_{index}'})
-    model.reshape(_input_shape(example, dynamic))
+    # Its own frontend for torch has no rule for non-maximum suppression
+    content = to_onnx(module, example, dynamic, text, output_names).SerializeToString()
+    model = openvino.Core().read_model(content)
     model.set_rt_info(text, KEY)
     openvino.save_model(model, str(file), compress_to_fp16=False)
-
-
-def _input_shape(example, dynamic):
-    free = [axis for name in dynamic for axis in AXES[name]]
-    return [-1 if axis in free else size for axis, size in enumerate(example.shape)]
 
 
 class Exported:
