@@ -1,9 +1,10 @@
 """mmghost: GhostNet backbones for OpenMMLab's detectors, segmentors and classifiers."""
 
-from .compat import check_versions
+from .compat import check_versions, leave_out_multimodal_models
 from .version import __version__
 
 check_versions()
+leave_out_multimodal_models()
 
 from . import backbones  # noqa: E402
 from .checkpoint import allow_mmengine_checkpoints, load_published_checkpoints  # noqa: E402

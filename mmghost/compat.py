@@ -1,6 +1,7 @@
 """The OpenMMLab versions mmghost works with, checked when it is imported."""
 
-from importlib import import_module
+from importlib import import_module, metadata
+from importlib.util import find_spec
 
 # package: (oldest accepted, first refused)
 SUPPORTED = {
@@ -23,3 +24,18 @@ def check_versions():
 
         if not (digit_version(oldest) <= digit_version(found) < digit_version(too_new)):
             raise ImportError(f'{name} {found} is installed: {allowed}.')
+
+
+def leave_out_multimodal_models():
+    """Let mmpretrain be imported beside transformers 5, which litert-torch brings.
+
+    Its multimodal models take from transformers what version 5 has no more, so that mmpretrain
+    has to do without them, as it does where there is no transformers at all.
+    """
+    try:
+        major = int(metadata.version('transformers').split('.')[0])
+    except metadata.PackageNotFoundError:
+        return
+    if major >= 5 and find_spec('mmpretrain') is not None:
+        dependency = import_module('mmpretrain.utils.dependency')
+        dependency.WITH_MULTIMODAL = False

@@ -13,7 +13,7 @@ MODELS = Registry(
     'model',
     parent=ROOT_MODELS,
     scope='mmghost',
-    locations=['mmghost.backbones', 'mmghost.layers'],
+    locations=['mmghost.backbones', 'mmghost.deploy.exported_model', 'mmghost.layers'],
 )
 OPTIMIZERS = Registry(
     'optimizer', parent=ROOT_OPTIMIZERS, scope='mmghost', locations=['mmghost.engine']

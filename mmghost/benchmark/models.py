@@ -1,0 +1,147 @@
+"""The networks that can be compared, by name."""
+
+from typing import NamedTuple
+
+from mmengine.registry import MODELS
+from torch import nn
+
+from mmghost.backbones import GhostNet, GhostNetV2
+
+from .weights import settle
+from .whole_models import build_whole_model, is_config
+
+MAPS = (0, 1, 2, 3, 4)
+#: Version and family of timm's networks
+TIMM = {'timm.ghostnet': ('v1', 'ghostnet'), 'timm.ghostnetv2': ('v2', 'ghostnetv2')}
+
+
+class Model(NamedTuple):
+    """A network to measure.
+
+    Models of one family have the same weights, and so the same outputs. Those that ``deploys`` is
+    true of have a deploy form; the others are taken as they come.
+    """
+
+    name: str
+    family: str
+    module: nn.Module
+    deploys: bool = True
+
+
+class TimmStages(nn.Module):
+    """timm's GhostNet up to the ends of its five stages, which timm's own taps are not at."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.conv_stem, self.bn1, self.act1 = model.conv_stem, model.bn1, model.act1
+        self.blocks = model.blocks[:-1]
+
+    def forward(self, x):
+        x = self.act1(self.bn1(self.conv_stem(x)))
+        outs = []
+        for index, group in enumerate(self.blocks):
+            x = group(x)
+            if index % 2 == 0:  # from the second stage on, its strided bottleneck has a group
+                outs.append(x)
+        return tuple(outs)
+
+
+def _timm(version, width):
+    try:
+        import timm
+    except ImportError as error:
+        raise ImportError("comparing with timm needs it: 'pip install timm'.") from error
+    stages = timm.create_model('ghostnet_100').cfgs
+    return TimmStages(timm.models.ghostnet.GhostNet(stages, width=width, version=version))
+
+
+def _self_attention(width):
+    """GhostNetV2's Table 1: GhostNet with self-attention, as mmghost's config of the row has it."""
+    return MODELS.build(
+        dict(
+            type='mmghost.AttentiveBackbone',
+            backbone='mmghost.GhostNet',
+            attention_cfg=dict(type='mmghost.MobileViTAttention'),
+            where='output',
+            blocks=[4, 10, 15],
+            widen_factor=width,
+            out_indices=MAPS,
+        )
+    )
+
+
+def _mobilenetv2(width):
+    """mmpretrain's, less the last convolution, which it would run for no map."""
+    from mmpretrain.models import MobileNetV2
+
+    module = MobileNetV2(width, out_indices=(0, 1, 2, 4, 6))
+    module.layers.remove('conv2')
+    del module.conv2
+    return module
+
+
+#: What builds each network with five maps, at strides 2 to 32, from its width
+NETWORKS = {
+    'mmghost.ghostnetv2': lambda width: GhostNetV2(width, out_indices=MAPS),
+    'mmghost.ghostnet': lambda width: GhostNet(width, out_indices=MAPS),
+    'mmghost.ghostnet-self-attention': _self_attention,
+    'timm.ghostnetv2': lambda width: _timm('v2', width),
+    'timm.ghostnet': lambda width: _timm('v1', width),
+    'mobilenetv2': _mobilenetv2,
+}
+
+
+def build_model(name, width):
+    """Build a network.
+
+    Args:
+        name (str): One of :data:`NETWORKS`, or a config of any of the mm packages: a file, or
+            ``package::path``.
+        width (float): Factor on the channels of the backbone.
+
+    Returns:
+        Model: The network.
+
+    Raises:
+        ValueError: If there is no such network.
+    """
+    if is_config(name):
+        return Model(name, name, build_whole_model(name, width))
+    if name not in NETWORKS:
+        raise ValueError(
+            f'there is no model {name!r}: give one of {", ".join(NETWORKS)}, or a config.'
+        )
+    family = name.removeprefix('timm.').removeprefix('mmghost.')
+    return Model(name, family, NETWORKS[name](width), deploys=not name.startswith('timm.'))
+
+
+def build_models(names, width=1.0):
+    """Build networks, those of one family with the same weights.
+
+    Args:
+        names (Sequence[str]): As :func:`build_model` takes them.
+        width (float): Factor on the channels of the backbones. Defaults to 1.0.
+
+    Returns:
+        list[Model]: In the same order, in evaluation mode.
+
+    Raises:
+        ValueError: If a network does not exist, is given twice or does not run on an image alone.
+    """
+    twice = {name for name in names if list(names).count(name) > 1}
+    if twice:
+        raise ValueError(f'{", ".join(sorted(twice))} is given more than once.')
+    models = [build_model(name, width) for name in names]
+    sources = {}
+    # timm's first: mmghost's load their weights, not the other way round
+    for model in sorted(models, key=lambda model: model.deploys):
+        if model.family in sources:
+            model.module.load_state_dict(sources[model.family].state_dict())
+            model.module.eval()
+            continue
+        sources[model.family] = model.module
+        try:
+            settle(model.module)
+        except Exception as error:
+            raise ValueError(f'{model.name} does not run on images alone: {error!r}') from error
+    return models

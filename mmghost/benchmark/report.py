@@ -1,0 +1,292 @@
+"""Results as text: for a terminal, and as Markdown."""
+
+import json
+from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
+
+from rich.console import Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+KEYS = {
+    'title',
+    'command',
+    'task',
+    'against',
+    'width',
+    'threads',
+    'rounds',
+    'device',
+    'environment',
+    'machine',
+    'settings',
+}
+OPERATORS_SHOWN = 12
+
+
+class Spread(NamedTuple):
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def text(self, digits):
+        return f'{self.median:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})'
+
+
+class Table(NamedTuple):
+    """A table of texts; the first columns hold names."""
+
+    title: str
+    columns: tuple
+    rows: list
+
+
+def spread(values):
+    """Summarise values.
+
+    Args:
+        values (Sequence[float]): One or more.
+
+    Returns:
+        Spread: Of them.
+    """
+    if len(values) == 1:
+        return Spread(*values * 3)
+    low, _, high = quantiles(values, n=4, method='inclusive')
+    return Spread(median(values), low, high)
+
+
+def ratio(result, reference):
+    """Put two results' times in relation, round by round, so that drifts of the machine cancel.
+
+    Args:
+        result, reference (dict): Of the same setting.
+
+    Returns:
+        Spread: Of the rounds' ratios; below 1 is faster than the reference.
+    """
+    pairs = zip(result['seconds'], reference['seconds'])
+    return spread([mine / theirs for mine, theirs in pairs])
+
+
+def floors(result, machine):
+    """Give the least seconds that a result's work could take.
+
+    Args:
+        result (dict): The result.
+        machine (dict): The machine's rates.
+
+    Returns:
+        tuple[float, float]: Its arithmetic's, and its bytes'.
+    """
+    half = 'half_multiply_adds' if result['form'] == 'amp' else 'multiply_adds'
+    return result['multiply_adds'] / machine[half], result['bytes'] / machine['copied_bytes']
+
+
+def _short(name):
+    return Path(name).stem if '/' in name else name
+
+
+def _headline(setting, benchmark):
+    task = 'Training step' if benchmark['task'] == 'training' else 'Inference'
+    height, width = setting['size']
+    threads = f'{benchmark["threads"]} thread' + 's' * (benchmark['threads'] > 1)
+    where = 'GPU' if benchmark['device'] == 'cuda' else threads
+    return f'{task}, {height}x{width}, batch {setting["batch"]}, {where}'
+
+
+def ratios_table(setting, benchmark):
+    """Lay out the ratios of a setting's times to those of the network they are compared with."""
+    against = benchmark['against']
+    by_key = {(result['model'], result['form']): result for result in setting['results']}
+    short = _short(against)
+    rows = []
+    for result in setting['results']:
+        references = (
+            by_key.get((against, result['form'])),
+            by_key.get((against, 'eager')),
+        )
+        cells = [
+            '' if reference in (None, result) else ratio(result, reference).text(3)
+            for reference in references
+        ]
+        rows.append((_short(result['model']), result['form'], *cells))
+    columns = ('network', 'form', f'over {short}, same form', f'over {short}, eager')
+    return Table(f'{_headline(setting, benchmark)}: ratios of times', columns, rows)
+
+
+def times_table(setting, benchmark):
+    """Lay out a setting's times, beside the least that the machine would need."""
+    training = benchmark['task'] == 'training'
+    columns = ('network', 'form', 'ms', 'images/s', 'arithmetic ms', 'bytes ms', 'over floor')
+    columns += ('peak MB',) if training else ()
+    columns += ('outputs off by',)
+    rows = []
+    for result in setting['results']:
+        times = spread([1e3 * seconds for seconds in result['seconds']])
+        arithmetic, moved = (1e3 * floor for floor in floors(result, benchmark['machine']))
+        cells = (
+            times.text(2),
+            f'{1e3 * setting["batch"] / times.median:.1f}',
+            f'{arithmetic:.2f}',
+            f'{moved:.2f}',
+            f'{times.median / max(arithmetic, moved):.1f}',
+        )
+        cells += (f'{result["peak_memory"] / 1e6:.1f}',) if training else ()
+        cells += (f'{result["difference"]:.1g}',)
+        rows.append((_short(result['model']), result['form'], *cells))
+    return Table(f'{_headline(setting, benchmark)}: times', columns, rows)
+
+
+def operators_tables(setting, benchmark):
+    """Lay out the operators of each result that lists them, those that take longest."""
+    for result in setting['results']:
+        operators = result.get('operators', [])
+        where = f'{_headline(setting, benchmark)}: {_short(result["model"])}, {result["form"]}'
+        if not operators:
+            continue
+        if operators[0]['ms'] is None:
+            rows = [(operator['name'], f'{operator["calls"]:g}') for operator in operators]
+            title = f'{where}: operators of its file, which the runtime does not time'
+            yield Table(title, ('operator', 'calls'), rows)
+            continue
+        total = sum(operator['ms'] for operator in operators)
+        rows = [
+            (
+                operator['name'],
+                f'{operator["calls"]:g}',
+                f'{operator["ms"]:.3f}',
+                f'{operator["ms"] / total:.0%}',
+            )
+            for operator in operators[:OPERATORS_SHOWN]
+        ]
+        yield Table(f'{where}: operators', ('operator', 'calls', 'ms', 'of all'), rows)
+
+
+def tables(benchmark):
+    """List a benchmark's tables: ratios first, then times and floors, then operators.
+
+    Args:
+        benchmark (dict): As :func:`mmghost.benchmark.benchmark` gives it.
+
+    Returns:
+        list[Table]: The tables.
+    """
+    settings = benchmark['settings']
+    return [
+        *(ratios_table(setting, benchmark) for setting in settings),
+        *(times_table(setting, benchmark) for setting in settings),
+        *(table for setting in settings for table in operators_tables(setting, benchmark)),
+    ]
+
+
+def describe(benchmark):
+    """Say where and how a benchmark was taken.
+
+    Returns:
+        str: A sentence or two.
+    """
+    environment = dict(benchmark['environment'])
+    processor, cores = environment.pop('processor'), environment.pop('cores')
+    gpu = environment.pop('gpu', None)
+    machine = benchmark['machine']
+    versions = ', '.join(f'{name} {version}' for name, version in environment.items())
+    where = f'{gpu}, {processor}' if gpu else processor
+    half = machine.get('half_multiply_adds')
+    return (
+        f'Width {benchmark["width"]:g}, {benchmark["rounds"]} rounds, on {where} ({cores} cores): '
+        f'{machine["multiply_adds"] / 1e9:.1f} G multiply-adds a second'
+        + (f' ({half / 1e9:.1f} G in half precision)' if half else '')
+        + f', {machine["copied_bytes"] / 1e9:.1f} GB copied a second. With {versions}.'
+    )
+
+
+def to_rich(table):
+    """Lay a table out for a terminal.
+
+    Returns:
+        rich.console.Group: Its title and itself.
+    """
+    rich = RichTable()
+    for index, column in enumerate(table.columns):
+        rich.add_column(column, justify='left' if index == 0 else 'right')
+    for row in table.rows:
+        rich.add_row(*row)
+    return Group(Text(table.title, style='bold'), rich, '')
+
+
+def read_benchmarks(folder):
+    """Read the files of results.
+
+    Args:
+        folder (str | Path): Where they are; it need not exist.
+
+    Returns:
+        list[dict]: The benchmarks, by file name.
+
+    Raises:
+        ValueError: If a file is no JSON or lacks something.
+    """
+    found = []
+    for path in sorted(Path(folder).glob('*.json')):
+        try:
+            content = json.loads(path.read_text())
+        except json.JSONDecodeError as error:
+            raise ValueError(f'{path} is no JSON: {error}') from error
+        missing = KEYS - set(content)
+        if missing:
+            raise ValueError(f'{path} lacks {", ".join(sorted(missing))}.')
+        found.append(content)
+    return found
+
+
+def to_markdown(benchmarks, notes=None):
+    """Write benchmarks as a Markdown page.
+
+    Args:
+        benchmarks (Sequence[dict]): As :func:`read_benchmarks` gives them.
+        notes (str, optional): The file, beside the page, that tells what was tried.
+            Defaults to None.
+
+    Returns:
+        str: The page.
+    """
+    lines = [
+        '# Performance',
+        '',
+        'Written by `python tools/benchmark.py --markdown` from the files in',
+        '[benchmarks/](benchmarks). Each is of one process, in which the networks took turns after',
+        'their outputs had been compared. Figures are medians with their quartiles. Ratios are of',
+        "times of the same round, so that a change of the machine's speed cancels; below 1 is",
+        'faster. The floor is what the machine would need for the multiply-adds of convolutions',
+        'and linear layers at the rate of its matrix product, or for moving their weights, inputs',
+        'and outputs once at the rate of its copy, whichever is more; a training step is three',
+        'passes. Peak MB is what PyTorch allocates during a step, weights not counted.',
+    ]
+    if notes:
+        lines += ['', f'[What was tried, and what it gave]({notes}).']
+    if not benchmarks:
+        lines += ['', 'There are no results yet.']
+    for benchmark in benchmarks:
+        lines += [
+            '',
+            f'## {benchmark["title"]}',
+            '',
+            '```shell',
+            benchmark['command'],
+            '```',
+            '',
+            describe(benchmark),
+        ]
+        for table in tables(benchmark):
+            lines += ['', f'### {table.title}', '', _row(table.columns)]
+            lines.append(_row('---' for _ in table.columns))
+            lines += map(_row, table.rows)
+    return '\n'.join(lines) + '\n'
+
+
+def _row(cells):
+    return f'| {" | ".join(cells)} |'

@@ -1,0 +1,51 @@
+"""Exported files on a config's test set."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmghost.utils.mm_tools import config_scope
+
+from .export_model import TASKS
+from .runtimes import load_exported
+
+
+def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=None):
+    """Run an exported file on the test set of a config, with the config's own metric.
+
+    Args:
+        config (str | Path): The config that the file was made of.
+        file (str | Path): The exported file.
+        work_dir (str | Path, optional): Where the log goes, work_dirs/NAME by default.
+        threads (int, optional): Threads to run the file with, as many as its runtime likes by
+            default.
+        cfg_options (dict, optional): Overrides of config values. Defaults to None.
+
+    Returns:
+        dict: The metrics.
+
+    Raises:
+        FileNotFoundError: If the config or the file does not exist.
+        ImportError: If a package that the file's format needs is missing.
+        ValueError: If the file is none of the config's task.
+    """
+    if not Path(config).is_file():
+        raise FileNotFoundError(f'there is no file {config}.')
+    name = Path(config).stem
+    config = Config.fromfile(config)
+    config.merge_from_dict(cfg_options or {})
+    task = TASKS[config_scope(config)]
+    found = load_exported(file).metadata.get('task')
+    if found != task:
+        raise ValueError(f'the config is for {task}, but {file} for {found or "nothing known"}.')
+    config.model = dict(
+        type='mmghost.ExportedModel',
+        file=str(file),
+        data_preprocessor=config.model.data_preprocessor,
+        threads=threads,
+    )
+    config.work_dir = str(work_dir or config.get('work_dir') or Path('work_dirs') / name)
+    config.load_from = None
+    config.custom_hooks = []  # they are for models with weights
+    return Runner.from_cfg(config).test()

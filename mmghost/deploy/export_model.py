@@ -1,0 +1,120 @@
+"""Whole models as files of other runtimes."""
+
+import tempfile
+from copy import deepcopy
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmghost.utils.mm_tools import config_scope
+
+from .differences import TOLERANCE, difference
+from .images import calibration_images, example_image
+from .input_shape import test_input_size
+from .metadata import describe
+from .runtimes import export_module, load_exported
+from .runtimes.export_module import check_export
+from .whole_model import whole_model
+from .whole_model.suppression import suppress_by_operator, suppress_in_steps
+
+TASKS = dict(mmdet='detection', mmseg='segmentation', mmpretrain='classification')
+
+
+class Report(NamedTuple):
+    """What was exported: the input's shape, and how far the file's outputs are from PyTorch's."""
+
+    shape: tuple
+    image: str
+    difference: float
+
+
+def export_model(
+    config,
+    checkpoint,
+    file,
+    format,
+    shape=None,
+    dynamic=(),
+    normalize_inside=False,
+    logits=False,
+    cfg_options=None,
+    int8=0,
+):
+    """Write a config's whole model, in its deploy form, into a file of another runtime.
+
+    The file is checked on a test image, or on noise where there is none.
+
+    Args:
+        config (str | Path): A detection, segmentation or classification config.
+        checkpoint (str | Path): Its checkpoint.
+        file (str | Path): The file to write; it appears whole or not at all.
+        format (str): One of 'onnx', 'openvino', 'litert', 'torch-export'.
+        shape (tuple[int], optional): Height and width of the input, by default those of the
+            config's test images.
+        dynamic (Sequence[str]): What may differ: any of 'batch' and 'size'. Defaults to ().
+        normalize_inside (bool): Take images as they are loaded, values from 0 to 255. Defaults to
+            False.
+        logits (bool): Of a segmentor, give logits instead of classes. Defaults to False.
+        cfg_options (dict, optional): Overrides of config values. Defaults to None.
+        int8 (int): Training images to calibrate 8-bit integers with, which only 'onnx' knows; 0
+            for single precision. Defaults to 0.
+
+    Returns:
+        Report: The shape and the difference found.
+
+    Raises:
+        FileExistsError: If the file exists.
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        ImportError: If a package that the format needs is missing.
+        RuntimeError: If the file's outputs are not PyTorch's.
+        ValueError: If the model or an option is not possible; the message says what is.
+    """
+    file = Path(file)
+    check_export(file, format, dynamic)
+    if int8 and format != 'onnx':
+        raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
+    for source in (config, checkpoint):
+        if not Path(source).is_file():
+            raise FileNotFoundError(f'there is no file {source}.')
+    config = Config.fromfile(config)
+    config.merge_from_dict(cfg_options or {})
+    task = TASKS[config_scope(config)]
+    if logits and task != 'segmentation':
+        raise ValueError(f'logits are an option of segmentation, not of {task}.')
+    init_default_scope(config_scope(config))
+    model = MODELS.build(config.model)
+    size = tuple(shape or test_input_size(config))
+    meta = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True).get('meta', {})
+    metadata = describe(config, meta, model, task, size, normalize_inside)
+
+    suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
+    options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
+    original = whole_model(deepcopy(model), deploy=False, **options)
+    exported = whole_model(model, suppress=suppress, **options)
+    image, source = example_image(config, model, size, normalize_inside)
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
+        partial = Path(folder) / file.name
+        export_module(exported, image, partial, format, dynamic, metadata, exported.output_names)
+        if int8:
+            from .quantize import quantize_static
+
+            images = calibration_images(config, model, size, normalize_inside, int8)
+            quantize_static(partial, images)
+        with torch.no_grad():
+            expected = [output.numpy() for output in original(image)]
+        found = load_exported(partial)(image.numpy())
+        apart = difference(found, expected, task, size)
+        if not int8 and not apart <= TOLERANCE:
+            raise RuntimeError(
+                f"the file's outputs differ from PyTorch's by {apart:.1e} on {source}, more than "
+                f'{TOLERANCE}: it was not written.'
+            )
+        for part in sorted(Path(folder).iterdir(), key=lambda part: part == partial):
+            part.rename(file.parent / part.name)
+    return Report(tuple(image.shape), source, apart)

@@ -1,0 +1,70 @@
+"""Exported files in the place of a model, for the mm packages' own evaluation."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+
+from mmghost.registry import MODELS
+
+from .images import fit
+from .runtimes import load_exported
+
+
+@MODELS.register_module()
+class ExportedModel(BaseModel):
+    """An exported file that predicts data samples as the model that it was made of does.
+
+    Args:
+        file (str): The file.
+        data_preprocessor (dict): The model's data preprocessor.
+        threads (int, optional): Threads to run it with, as many as the runtime likes by default.
+
+    Raises:
+        ValueError: If the file was not written by tools/export.py.
+    """
+
+    def __init__(self, file, data_preprocessor, threads=None):
+        super().__init__(data_preprocessor)
+        self.exported = load_exported(file, threads)
+        metadata = self.exported.metadata
+        if 'task' not in metadata:
+            raise ValueError(f'{file} does not say what it is: tools/export.py did not write it.')
+        self.normalize_inside = metadata['preprocessing']['normalized_inside']
+        self.predict = getattr(self, f'_predict_{metadata["task"]}')
+
+    def forward(self, inputs, data_samples, mode='predict'):
+        images = fit(
+            inputs, self.data_preprocessor, self.exported.input_shape[2:], self.normalize_inside
+        )
+        batches = images.split(self.exported.input_shape[0] or len(images))
+        outputs = zip(*(self.exported(batch.numpy()) for batch in batches))
+        outputs = [torch.cat([torch.from_numpy(part) for part in parts]) for parts in outputs]
+        for sample, *values in zip(data_samples, *outputs):
+            self.predict(sample, tuple(inputs.shape[2:]), *values)
+        return data_samples
+
+    def _predict_detection(self, sample, size, boxes, scores, labels):
+        from mmengine.structures import InstanceData
+
+        found = scores > 0
+        scale = boxes.new_tensor(sample.metainfo.get('scale_factor', (1, 1))).repeat(2)
+        sample.pred_instances = InstanceData(
+            bboxes=boxes[found] / scale, scores=scores[found], labels=labels[found]
+        )
+
+    def _predict_segmentation(self, sample, size, values):
+        from mmengine.structures import PixelData
+
+        info = sample.metainfo
+        padding = info.get('img_padding_size', info.get('padding_size', (0, 0, 0, 0)))
+        left, right, top, bottom = padding
+        values = values[..., top : size[0] - bottom, left : size[1] - right]
+        if values.ndim == 3:
+            values = F.interpolate(values[None], info['ori_shape'], mode='bilinear')[0]
+            classes = values.argmax(0) if len(values) > 1 else (values[0] > 0).long()
+        else:
+            classes = F.interpolate(values[None, None].float(), info['ori_shape'])[0, 0].long()
+        sample.pred_sem_seg = PixelData(data=classes[None])
+
+    def _predict_classification(self, sample, size, scores):
+        sample.set_pred_score(scores).set_pred_label(scores.argmax(0, keepdim=True))

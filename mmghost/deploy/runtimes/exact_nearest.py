@@ -1,0 +1,26 @@
+"""Nearest upsampling in operations that every runtime rounds alike."""
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+
+class ExactNearest(TorchFunctionMode):
+    """Let nearest upsampling by no whole factor take rows and columns by their indices.
+
+    LiteRT's own takes the neighbour of a pixel's middle, PyTorch the one of its corner: the same
+    for whole factors only.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.interpolate:
+            return _interpolate(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _interpolate(x, size=None, scale_factor=None, mode='nearest', *args, **kwargs):
+    if mode != 'nearest' or size is None or all(b % a == 0 for a, b in zip(x.shape[2:], size)):
+        return F.interpolate(x, size, scale_factor, mode, *args, **kwargs)
+    for axis, target in enumerate(size, 2):
+        x = x.index_select(axis, torch.arange(target) * x.shape[axis] // target)
+    return x

@@ -1,0 +1,69 @@
+"""Writing a module into a file that another runtime runs."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from . import litert, onnx_runtime, openvino_runtime, torch_export
+from .trace import AXES
+
+#: What there is for each format: a module with SUFFIX, DYNAMIC, ``write`` and ``load``.
+FORMATS = {
+    'onnx': onnx_runtime,
+    'openvino': openvino_runtime,
+    'litert': litert,
+    'torch-export': torch_export,
+}
+
+
+def export_module(module, example, file, format, dynamic=(), metadata=None, output_names=None):
+    """Write a module, in evaluation mode, into a file of another runtime.
+
+    Args:
+        module (nn.Module): A module with one input, called 'image' in the file, and a tuple of
+            tensors as output.
+        example (Tensor): An input of shape (N, C, H, W).
+        file (str | Path): The file to write, which appears whole or not at all. OpenVINO's weights
+            stand beside it, in a .bin file.
+        format (str): One of :data:`FORMATS`.
+        dynamic (Sequence[str]): What may differ from the example's: any of 'batch' and 'size'.
+            Defaults to ().
+        metadata (dict, optional): What to keep in the file, anything that JSON can say. Defaults
+            to None.
+        output_names (Sequence[str], optional): Names of the outputs, 'output_0' and so on by
+            default.
+
+    Raises:
+        FileExistsError: If the file exists.
+        ImportError: If a package that the format needs is missing.
+        ValueError: If the format, its suffix or what is dynamic is not possible.
+    """
+    file = Path(file)
+    check_export(file, format, dynamic)
+    text = json.dumps(metadata or {})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
+        partial = Path(folder) / file.name
+        FORMATS[format].write(module, example, partial, tuple(dynamic), text, output_names)
+        # The named file last: where it is, what belongs to it is too
+        for part in sorted(Path(folder).iterdir(), key=lambda part: part == partial):
+            os.replace(part, file.parent / part.name)
+
+
+def check_export(file, format, dynamic=()):
+    """Raise what :func:`export_module` would raise before its work begins."""
+    if format not in FORMATS:
+        raise ValueError(f'format must be one of {", ".join(FORMATS)}, but got {format!r}.')
+    runtime = FORMATS[format]
+    if file.suffix != runtime.SUFFIX:
+        raise ValueError(f'a file of format {format} ends in {runtime.SUFFIX}, not as {file}.')
+    for name in dynamic:
+        if name not in AXES:
+            raise ValueError(f'dynamic may hold {" and ".join(AXES)}, but got {name!r}.')
+        if name not in runtime.DYNAMIC:
+            raise ValueError(f'{format} has inputs of fixed shape only: {name} cannot be dynamic.')
+    for taken in (file, *(file.with_suffix(suffix) for suffix in runtime.BESIDE)):
+        if taken.exists():
+            raise FileExistsError(f'{taken} exists: give another name.')
+    runtime.require_packages()

@@ -1,0 +1,3 @@
+from .whole_model import whole_model
+
+__all__ = ['whole_model']

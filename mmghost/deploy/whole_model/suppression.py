@@ -1,0 +1,62 @@
+"""Non-maximum suppression with outputs of fixed size, in two ways that choose the same boxes."""
+
+import torch
+
+
+def suppress_by_operator(boxes, scores, labels, iou_threshold, count):
+    """Choose boxes with torchvision's operator, which ONNX has too.
+
+    Args:
+        boxes (Tensor): Corners, of shape (N, K, 4).
+        scores (Tensor): Scores, of shape (N, K); a box that is none has score 0.
+        labels (Tensor): Classes, of shape (N, K); boxes suppress those of their own class only.
+        iou_threshold (float): Overlap from which a box of lower score is dropped.
+        count (int): Boxes to choose, at most K.
+
+    Returns:
+        tuple[Tensor]: Indices of the chosen boxes and their scores, each of shape (N, count), best
+        first; past the last box the scores are 0.
+    """
+    from torchvision.ops import nms
+
+    # What is no box is one box, which the first of them drops at once
+    real = scores > 0
+    boxes = torch.where(real[..., None], boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
+    rows = torch.where(real, labels, -1)
+    columns = torch.arange(boxes.shape[0])[:, None].expand_as(rows)
+    apart = _put_apart(boxes, columns, rows)
+    flat = scores.flatten()
+    kept = nms(apart.flatten(0, 1), flat, iou_threshold)
+    kept = torch.zeros_like(flat).index_put((kept,), flat[kept])
+    scores, chosen = kept.view_as(scores).topk(count)
+    return chosen, scores
+
+
+def suppress_in_steps(boxes, scores, labels, iou_threshold, count):
+    """Choose one box after the other, for runtimes without an operator for it.
+
+    Takes and returns what :func:`suppress_by_operator` does.
+    """
+    x1, y1, x2, y2 = _put_apart(boxes, torch.zeros_like(labels), labels).unbind(-1)
+    areas = (x2 - x1) * (y2 - y1)
+    chosen, found = [], []
+    for _ in range(count):
+        best = scores.argmax(1, keepdim=True)
+        chosen.append(best)
+        found.append(scores.gather(1, best))
+        left, top, right, bottom, area = (
+            values.gather(1, best) for values in (x1, y1, x2, y2, areas)
+        )
+        width = (torch.minimum(x2, right) - torch.maximum(x1, left)).clamp(min=0)
+        height = (torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp(min=0)
+        common = width * height
+        dropped = common > iou_threshold * (areas + area - common)
+        scores = torch.where(dropped, 0, scores)
+    return torch.cat(chosen, 1), torch.cat(found, 1)
+
+
+def _put_apart(boxes, columns, rows):
+    """Move boxes of different columns or rows so far that they cannot overlap."""
+    step = boxes.max() - boxes.min() + 1
+    shift = torch.stack([columns, rows, columns, rows], -1)
+    return boxes + shift * step

@@ -1,0 +1,101 @@
+import pytest
+import timm
+import torch
+from helpers import CONFIGS
+
+from mmghost.benchmark.models import NETWORKS, build_models
+from mmghost.benchmark.weights import settle
+
+YOLO = str(CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py')
+DEEPLAB = str(
+    CONFIGS / 'segmentation' / 'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py'
+)
+CLASSIFIER = str(CONFIGS / 'classification' / 'ghostnet-1.0x-self-attention_8xb128_in1k.py')
+MOBILENET_YOLO = 'mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py'
+
+
+def test_networks_give_five_maps():
+    x = torch.randn(1, 3, 64, 96)
+    for model in build_models(NETWORKS, 0.5):
+        with torch.no_grad():
+            outs = model.module(x)
+        assert [out.shape[-2:] for out in outs] == [
+            (64 // stride, 96 // stride) for stride in (2, 4, 8, 16, 32)
+        ]
+        assert all(out.isfinite().all() for out in outs)
+
+
+@pytest.mark.parametrize('width', [0.5, 0.75])
+@pytest.mark.parametrize('family', ['ghostnet', 'ghostnetv2'])
+def test_mmghosts_have_timms_weights(family, width):
+    ours, theirs = build_models([f'mmghost.{family}', f'timm.{family}'], width)
+    assert ours.family == theirs.family and (ours.deploys, theirs.deploys) == (True, False)
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        for found, expected in zip(ours.module(x), theirs.module(x)):
+            assert expected.std() > 0.01
+            torch.testing.assert_close(found, expected)
+
+
+def test_timms_last_map_is_the_end_of_its_last_stage():
+    (model,) = build_models(['timm.ghostnetv2'])
+    whole = timm.create_model('ghostnetv2_100').eval()
+    whole.load_state_dict(model.module.state_dict(), strict=False)
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        found = whole.blocks[-1](model.module(x)[-1])
+        torch.testing.assert_close(found, whole.forward_features(x))
+
+
+@pytest.mark.parametrize('name', [YOLO, DEEPLAB, CLASSIFIER, MOBILENET_YOLO])
+def test_whole_models_at_another_width(name):
+    wide, narrow = (build_models([name], width)[0].module for width in (1.0, 0.5))
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        pairs = list(zip(wide(x), narrow(x)))
+    assert pairs and all(one.shape == other.shape for one, other in pairs)
+    one, other = (sum(p.numel() for p in module.parameters()) for module in (wide, narrow))
+    assert one > 1.2 * other
+
+
+def test_settled_statistics_are_those_of_the_features():
+    (model,) = build_models(['mmghost.ghostnetv2'], 0.5)
+    norms = [m for m in model.module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert all(norm.momentum == 0.1 and not norm.training for norm in norms)
+    x = torch.randn(1, 3, 160, 160)
+    with torch.no_grad():
+        exact = build_models(['mmghost.ghostnetv2'], 0.5)[0].module.double()(x.double())
+        for found, expected in zip(model.module(x), exact):
+            assert (found - expected).abs().max() / expected.abs().max() < 3e-5
+
+
+def test_seeds_differ():
+    (model,) = build_models(['mmghost.ghostnet'], 0.5)
+    before = model.module.stem.conv.weight.clone()
+    settle(model.module, seed=1)
+    assert not torch.equal(before, model.module.stem.conv.weight)
+
+
+@pytest.mark.parametrize(
+    ('names', 'message'),
+    [
+        (['ghostnetv9'], "no model 'ghostnetv9': give one of mmghost.ghostnetv2, "),
+        (['mobilenetv2', 'mobilenetv2'], 'mobilenetv2 is given more than once'),
+        (['absent.py'], 'there is no config file absent.py'),
+    ],
+)
+def test_mistakes_are_named(names, message):
+    with pytest.raises((ValueError, OSError), match=message):
+        build_models(names)
+
+
+def test_models_that_need_more_than_images_are_refused():
+    config = str(CONFIGS / 'detection' / 'faster-rcnn_ghostnet-1.1x_fpn_1x_coco.py')
+    with pytest.raises(ValueError, match='faster-rcnn.* does not run on images alone'):
+        build_models([config])
+
+
+def test_backbones_without_a_width_are_refused():
+    config = str(CONFIGS / 'classification' / 'resnet56_8xb16_cifar10.py')
+    with pytest.raises(ValueError, match='has no width'):
+        build_models([config], 0.5)

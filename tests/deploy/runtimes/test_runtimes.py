@@ -1,0 +1,110 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+from helpers import settle
+from torch import nn
+
+from mmghost.backbones import GhostNetV2
+from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
+
+METADATA = dict(task='nothing', classes=['Hemd', 'Tür', '靴'], mean=[1.5, 2.0])
+
+
+@pytest.fixture(scope='module')
+def backbone():
+    torch.manual_seed(0)
+    backbone = settle(GhostNetV2(0.5, out_indices=(1, 2))).float()
+    backbone.switch_to_deploy()
+    return backbone
+
+
+def assert_same_outputs(exported, module, *shape):
+    image = torch.randn(shape)
+    with torch.no_grad():
+        expected = module(image)
+    outputs = exported(image.numpy())
+    assert len(outputs) == len(expected)
+    for found, wanted in zip(outputs, expected):
+        assert np.abs(found - wanted.numpy()).max() < 1e-4 * wanted.abs().max()
+
+
+@pytest.mark.parametrize('format', FORMATS)
+def test_fixed_shape(backbone, format, tmp_path):
+    file = tmp_path / 'new' / f'backbone{FORMATS[format].SUFFIX}'
+    image = torch.randn(1, 3, 64, 33)
+    export_module(backbone, image, file, format, (), METADATA, ['fine', 'coarse'])
+    exported = load_exported(file, threads=1)
+    assert exported.metadata == METADATA
+    assert exported.input_shape == (1, 3, 64, 33)
+    assert exported.output_names == ['fine', 'coarse']
+    assert_same_outputs(exported, backbone, 1, 3, 64, 33)
+    beside = {file.with_suffix(suffix) for suffix in FORMATS[format].BESIDE}
+    assert set(file.parent.iterdir()) == {file, *beside}
+    with pytest.raises(FileExistsError, match='exists: give another name'):
+        export_module(backbone, image, file, format)
+
+
+@pytest.mark.parametrize('format', [name for name in FORMATS if name != 'litert'])
+def test_dynamic_shape(backbone, format, tmp_path):
+    file = tmp_path / f'backbone{FORMATS[format].SUFFIX}'
+    export_module(backbone, torch.randn(1, 3, 64, 96), file, format, ('batch', 'size'))
+    exported = load_exported(file)
+    assert exported.metadata == {}
+    assert exported.input_shape == (None, 3, None, None)
+    assert exported.output_names == ['output_0', 'output_1']
+    for shape in ((1, 3, 64, 96), (3, 3, 65, 33), (1, 3, 39, 128)):
+        assert_same_outputs(exported, backbone, *shape)
+
+
+@pytest.mark.parametrize(
+    ('error', 'message', 'options'),
+    [
+        (ValueError, "format must be one of .*, but got 'tensorrt'", dict(format='tensorrt')),
+        (ValueError, 'a file of format openvino ends in .xml', dict(format='openvino')),
+        (ValueError, "dynamic may hold batch and size, but got 'n'", dict(dynamic=('n',))),
+        (
+            ValueError,
+            'litert has inputs of fixed shape only: size cannot',
+            dict(format='litert', file='m.tflite', dynamic=('size',)),
+        ),
+    ],
+)
+def test_mistakes_are_named(error, message, options, tmp_path):
+    words = dict(format='onnx', file='m.onnx') | options
+    with pytest.raises(error, match=message):
+        export_module(nn.Identity(), torch.zeros(1), tmp_path / words.pop('file'), **words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('format', 'package', 'extra'),
+    [
+        ('onnx', 'onnxruntime', 'onnx'),
+        ('openvino', 'openvino', 'openvino'),
+        ('litert', 'litert_torch', 'litert'),
+    ],
+)
+def test_missing_package_is_named(format, package, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    file = tmp_path / f'm{FORMATS[format].SUFFIX}'
+    with pytest.raises(ImportError, match=rf'{package} .* pip install mmghost\[{extra}\]'):
+        export_module(nn.Identity(), torch.zeros(1), file, format)
+    assert not list(tmp_path.iterdir())
+
+
+def test_loading_names_mistakes(tmp_path):
+    with pytest.raises(FileNotFoundError, match='there is no file'):
+        load_exported(tmp_path / 'absent.onnx')
+    with pytest.raises(ValueError, match=r'ends in one of \.onnx, \.xml, \.tflite, \.pt2'):
+        load_exported(tmp_path / 'epoch_3.pth')
+    (tmp_path / 'there.onnx').touch()
+    with pytest.raises(ValueError, match='threads must be an integer >= 1, but got 0'):
+        load_exported(tmp_path / 'there.onnx', threads=0)
+
+
+def test_failed_export_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError):
+        export_module(nn.Conv2d(1, 1, 3), torch.zeros(1, 2, 3, 4), tmp_path / 'm.onnx', 'onnx')
+    assert not list(tmp_path.iterdir())

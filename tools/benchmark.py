@@ -1,0 +1,135 @@
+"""Time networks in several forms and runtimes: ratios first, then times and the machine's floor.
+
+The outputs of forms with the same weights are compared before; if they differ, the exit status
+is 1.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from mmghost.benchmark import (
+    Options,
+    benchmark,
+    describe,
+    read_benchmarks,
+    tables,
+    to_markdown,
+    to_rich,
+)
+from mmghost.benchmark.forms import FORMS
+from mmghost.benchmark.models import NETWORKS
+
+DOCS = Path(__file__).resolve().parent.parent / 'docs'
+NOTES = 'performance_notes.md'
+
+
+def size(text):
+    match = re.fullmatch(r'(\d+)(?:x(\d+))?', text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f'a size is such as 224 or 320x480, not {text!r}')
+    return int(match[1]), int(match[2] or match[1])
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--models',
+        nargs='+',
+        default=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
+        metavar='MODEL',
+        help=f'of {", ".join(NETWORKS)}, which give five maps, or configs of whole detectors, '
+        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken '
+        '(default: mmghost.ghostnetv2 timm.ghostnetv2)',
+    )
+    parser.add_argument(
+        '--runtimes',
+        nargs='+',
+        default=['eager', 'deploy'],
+        metavar='RUNTIME',
+        help=f'of {", ".join(FORMS)} (default: eager deploy)',
+    )
+    parser.add_argument('--against', help='the model of the ratios (default: the last of MODELS)')
+    parser.add_argument(
+        '--size',
+        nargs='+',
+        type=size,
+        default=[(224, 224)],
+        metavar='HxW',
+        help='such as 224 or 320x480 (default: 224)',
+    )
+    parser.add_argument('--batch', nargs='+', type=int, default=[1], help='default: 1')
+    parser.add_argument(
+        '--width', type=float, default=1.0, help='factor on the channels (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--threads', type=int, default=1, help='of each runtime (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--rounds', type=int, default=50, help='timed runs of each (default: %(default)s)'
+    )
+    parser.add_argument('--device', default='cpu', help='cpu or cuda (default: %(default)s)')
+    parser.add_argument(
+        '--train',
+        action='store_true',
+        help='time training steps (forward and backward) and measure their memory',
+    )
+    parser.add_argument('--breakdown', action='store_true', help='list the operators of each, too')
+    parser.add_argument('--json', metavar='FILE', help='write the results')
+    parser.add_argument(
+        '--title', help="the results' title in docs/performance.md (default: FILE's name)"
+    )
+    parser.add_argument(
+        '--markdown',
+        action='store_true',
+        help='measure nothing, but write docs/performance.md from docs/benchmarks/*.json',
+    )
+    return parser.parse_args()
+
+
+def write_markdown():
+    notes = NOTES if (DOCS / NOTES).is_file() else None
+    page = to_markdown(read_benchmarks(DOCS / 'benchmarks'), notes)
+    (DOCS / 'performance.md').write_text(page)
+
+
+def run(args):
+    found = benchmark(
+        args.models,
+        args.runtimes,
+        Options(args.threads, args.rounds, args.train, args.breakdown, args.device),
+        args.size,
+        args.batch,
+        args.width,
+        args.against,
+        say=lambda text: print(text, file=sys.stderr),
+    )
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for table in tables(found):
+        console.print(to_rich(table))
+    console.print(describe(found), highlight=False)
+    if args.json:
+        file = Path(args.json)
+        title = args.title or file.stem.replace('-', ' ')
+        command = shlex.join(['python', 'tools/benchmark.py', *sys.argv[1:]])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(dict(title=title, command=command, **found), indent=1) + '\n')
+
+
+def main():
+    args = parse_args()
+    try:
+        write_markdown() if args.markdown else run(args)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()

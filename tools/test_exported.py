@@ -1,0 +1,31 @@
+"""Test an exported file with the config that it was made of."""
+
+import argparse
+import sys
+
+from mmengine.config import DictAction
+
+from mmghost.deploy.evaluate_exported import evaluate_exported
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='a detection, segmentation or classification config')
+    parser.add_argument('file', help='the file that tools/export.py wrote')
+    parser.add_argument('--work-dir', help='where the log goes (default: work_dirs/NAME)')
+    parser.add_argument('--threads', type=int, help='threads to run the file with')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'
+    )
+    return parser.parse_args()
+
+
+def main():
+    try:
+        evaluate_exported(**vars(parse_args()))
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()
