@@ -4,7 +4,7 @@ from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.checkpoint import load_pretrained, rename_timm_keys
-from mmghost.deploy import TARGETS, can_be_packed, natural_order, pack_backbone, to_deploy_form
+from mmghost.deploy import TARGETS, can_be_packed, fold_norms, natural_order, pack_backbone
 from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
@@ -194,7 +194,7 @@ class GhostNet(BaseModule):
         """Turn the backbone, in place, into its form for inference, as mmpretrain's RepVGG does.
 
         Batch norms are folded into the convolutions, see
-        :func:`mmghost.deploy.to_deploy_form`; in evaluation mode the outputs stay the same but
+        :func:`mmghost.deploy.fold_norms`; in evaluation mode the outputs stay the same but
         for rounding. In channels_last memory format it runs fastest on CPUs.
 
         The forms for other runtimes than PyTorch, to be exported, go further, see
@@ -206,7 +206,7 @@ class GhostNet(BaseModule):
         """
         check_choice('target', target, tuple(TARGETS))
         can_pack = can_be_packed(self)
-        to_deploy_form(self)
+        fold_norms(self.eval())
         if target != 'torch' and can_pack:
             layouts = pack_backbone(self, TARGETS[target])
             self._out_places = [natural_order(layout) for layout in layouts]

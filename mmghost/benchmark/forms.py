@@ -61,14 +61,6 @@ def tolerance(form):
     return HALF_TOLERANCE if form == 'amp' else TOLERANCE
 
 
-def deploy(module):
-    """Turn a module, in place, into its form for inference, its parts that know their own first."""
-    for part in list(module.modules()):
-        if hasattr(part, 'switch_to_deploy'):
-            part.switch_to_deploy()
-    return to_deploy_form(module)
-
-
 def make_form(model, form, train=False):
     """Make a PyTorch form of a network.
 
@@ -84,7 +76,7 @@ def make_form(model, form, train=False):
     module = copy.deepcopy(model.module)
     module.train(train)
     if form in ('deploy', 'compile') and model.deploys and not train:
-        deploy(module)
+        to_deploy_form(module)
     if form != 'eager':
         module.to(memory_format=torch.channels_last)
     if form == 'amp':
@@ -136,7 +128,7 @@ def _prepare_exported(model, form, image, folder, threads):
     format, suffix = RUNTIMES[form]
     module = copy.deepcopy(model.module)
     if model.deploys:
-        deploy(module)
+        to_deploy_form(module, form)
     file = (folder / form).with_suffix(suffix)
     export_module(module, image, file, format)
     array = image.numpy()

@@ -1,15 +1,17 @@
 from .deploy_checkpoint import deploy_checkpoint
-from .deploy_form import to_deploy_form
+from .deploy_form import fold_norms, to_deploy_form
 from .inference_conv import InferenceConv2d
 from .packed_backbone import can_be_packed, pack_backbone
 from .packing import natural_order
-from .targets import TARGETS
+from .targets import FORMAT_TARGETS, TARGETS
 
 __all__ = [
+    'FORMAT_TARGETS',
     'InferenceConv2d',
     'TARGETS',
     'can_be_packed',
     'deploy_checkpoint',
+    'fold_norms',
     'natural_order',
     'pack_backbone',
     'to_deploy_form',

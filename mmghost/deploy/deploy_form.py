@@ -1,6 +1,7 @@
 """The form of a network for inference: the same function in fewer operations."""
 
 from collections import OrderedDict
+from inspect import signature
 
 from mmcv.cnn import ConvModule, fuse_conv_bn
 from torch import nn
@@ -8,20 +9,33 @@ from torch import nn
 from .inference_conv import InferenceConv2d
 
 
-def to_deploy_form(model):
-    """Fold batch norms into their convolutions and drop what then does nothing, in place.
+def to_deploy_form(model, target='torch'):
+    """Turn a model, in place, into its form for inference.
 
-    The function is that of the model in evaluation mode, but for rounding. mmcv's ConvModules
-    become plain sequences of their convolution and activation, see :class:`InferenceConv2d`, whose
-    weights keep their names; those with hooks or with another norm than batch norm stay.
+    Parts that know their own form, such as a backbone's, are switched to it. Of the rest, batch
+    norms are folded into their convolutions, and mmcv's ConvModules become plain sequences of
+    their convolution and activation, see :class:`InferenceConv2d`, whose weights keep their names;
+    those with hooks or with another norm than batch norm stay. The function is that of the model in
+    evaluation mode, but for rounding.
 
     Args:
         model (nn.Module): The model; it is set to evaluation mode.
+        target (str): The runtime, for parts that ask for it; see
+            :meth:`mmghost.backbones.GhostNet.switch_to_deploy`. Defaults to 'torch'.
 
     Returns:
         nn.Module: ``model``.
     """
     model.eval()
+    for part in list(model.modules()):
+        switch = getattr(part, 'switch_to_deploy', None)
+        if switch is not None:
+            switch(target) if 'target' in signature(switch).parameters else switch()
+    return fold_norms(model)
+
+
+def fold_norms(model):
+    """Fold batch norms and flatten ConvModules, see :func:`to_deploy_form`."""
     fuse_conv_bn(model)
     for parent in list(model.modules()):
         for name, child in parent.named_children():

@@ -18,6 +18,7 @@ from .input_shape import test_input_size
 from .metadata import describe
 from .runtimes import export_module, load_exported
 from .runtimes.export_module import check_export
+from .targets import FORMAT_TARGETS
 from .whole_model import whole_model
 from .whole_model.suppression import suppress_by_operator, suppress_in_steps
 
@@ -93,8 +94,9 @@ def export_model(
 
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
-    original = whole_model(deepcopy(model), deploy=False, **options)
-    exported = whole_model(model, suppress=suppress, **options)
+    original = whole_model(deepcopy(model), **options)
+    target = 'torch' if int8 else FORMAT_TARGETS[format]
+    exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = example_image(config, model, size, normalize_inside)
 
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -25,3 +25,11 @@ TARGETS = {
     'openvino': Target(1, 16, gating.interpolated_gate, gating.broadcast_scale),
     'litert': Target(1, 16, gating.row_broadcast_gate, gating.broadcast_scale),
 }
+
+#: The target of each format of exported files.
+FORMAT_TARGETS = {
+    'onnx': 'onnxruntime',
+    'openvino': 'openvino',
+    'litert': 'litert',
+    'torch-export': 'torch',
+}

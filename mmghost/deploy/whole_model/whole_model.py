@@ -10,7 +10,7 @@ from .suppression import suppress_by_operator
 
 
 def whole_model(
-    model, task, normalize_inside=False, logits=False, suppress=suppress_by_operator, deploy=True
+    model, task, normalize_inside=False, logits=False, suppress=suppress_by_operator, target=None
 ):
     """Wrap a model of an mm package as a module from an image tensor to a tuple of tensors.
 
@@ -21,7 +21,8 @@ def whole_model(
             255. Defaults to False.
         logits (bool): Of segmentation, give logits instead of classes. Defaults to False.
         suppress (Callable): How detection drops boxes. Defaults to the operator.
-        deploy (bool): Put the model into its deploy form. Defaults to True.
+        target (str, optional): The runtime whose deploy form the model is put into, see
+            :func:`mmghost.deploy.to_deploy_form`. Defaults to None (it stays as it is).
 
     Returns:
         nn.Module: The module, in evaluation mode; its ``output_names`` name what it gives.
@@ -36,10 +37,8 @@ def whole_model(
         whole = WholeSegmentor(model, logits)
     else:
         whole = WholeClassifier(model)
-    if deploy:
-        if hasattr(model.backbone, 'switch_to_deploy'):
-            model.backbone.switch_to_deploy()
-        to_deploy_form(model)
+    if target is not None:
+        to_deploy_form(model, target)
     if normalize_inside:
         whole = Normalized(whole, Normalization.of(model.data_preprocessor))
     return whole.eval().requires_grad_(False)

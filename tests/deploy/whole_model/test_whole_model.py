@@ -38,7 +38,7 @@ def assert_same_detections(model, suppress, images):
     sample = DetDataSample(metainfo=dict(img_shape=size, scale_factor=(1, 1)))
     with torch.no_grad():
         expected = model.predict(images, [deepcopy(sample) for _ in images], rescale=False)
-        whole = whole_model(model, 'detection', suppress=suppress, deploy=False)
+        whole = whole_model(model, 'detection', suppress=suppress)
         for wanted, boxes, scores, labels in zip(expected, *whole(images)):
             wanted = wanted.pred_instances
             count = len(wanted)
@@ -81,8 +81,8 @@ def test_segmentor_gives_what_mmseg_gives(load_demo):
     size = dict(ori_shape=(64, 96), img_shape=(64, 96))
     with torch.no_grad():
         expected = model.predict(images, [SegDataSample(metainfo=size) for _ in images])
-        (classes,) = whole_model(model, 'segmentation')(images)
-        (logits,) = whole_model(model, 'segmentation', logits=True)(images)
+        (classes,) = whole_model(model, 'segmentation', target='torch')(images)
+        (logits,) = whole_model(model, 'segmentation', logits=True, target='openvino')(images)
     for sample, found, values in zip(expected, classes, logits):
         assert (sample.pred_sem_seg.data[0] == found).float().mean() > 0.999
         assert torch.allclose(sample.seg_logits.data, values, rtol=1e-3, atol=1e-4)
@@ -93,7 +93,7 @@ def test_classifier_gives_what_mmpretrain_gives(load_demo):
     model, _ = load_demo('classification')
     with torch.no_grad():
         expected = torch.stack([sample.pred_score for sample in model.predict(images)])
-        (scores,) = whole_model(model, 'classification')(images)
+        (scores,) = whole_model(model, 'classification', target='torch')(images)
     assert torch.allclose(scores, expected, atol=1e-5)
 
 
@@ -104,7 +104,9 @@ def test_normalization_inside(load_demo, task):
     inputs = model.data_preprocessor(dict(inputs=list(images), data_samples=None))['inputs']
     with torch.no_grad():
         expected = whole_model(deepcopy(model), task)(inputs)
-        found = whole_model(model, task, normalize_inside=True)(images.float())
+        found = whole_model(model, task, normalize_inside=True, target='onnxruntime')(
+            images.float()
+        )
     for output, wanted in zip(found, expected):
         assert torch.allclose(output.float(), wanted.float(), rtol=1e-3, atol=1e-3)
 
