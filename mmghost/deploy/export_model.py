@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
+from mmghost.utils import as_pair
 from mmghost.utils.mm_tools import config_scope
 
 from .differences import TOLERANCE, difference
@@ -85,9 +86,11 @@ def export_model(
     task = TASKS[config_scope(config)]
     if logits and task != 'segmentation':
         raise ValueError(f'logits are an option of segmentation, not of {task}.')
+    if 'test_dataloader' not in config:
+        raise ValueError('the config has no test_dataloader, which tells the input.')
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
-    size = tuple(shape or test_input_size(config))
+    size = as_pair('shape', shape, 1) if shape else test_input_size(config)
     meta = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True).get('meta', {})
     metadata = describe(config, meta, model, task, size, normalize_inside)
 
