@@ -39,7 +39,7 @@ def test_any_shape(detector, load_demo):
     for shape in ((2, 3, 96, 64), (1, 3, 64, 160)):
         image = 255 * torch.rand(shape)
         expected = [output.numpy() for output in whole(image)]
-        assert difference(exported(image.numpy()), expected, 'detection', shape[2:]) < 1e-3
+        assert difference(exported(image.numpy()), expected, 'detection', shape[2:]) < 2e-2
 
 
 def test_metadata(detector, load_demo):
