@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+EXTRAS = ('onnx', 'openvino', 'litert', 'tests')
 MIM_FILES = ('configs', 'tools', 'model-index.yml')  # what mim looks for in a package's .mim folder
 
 
@@ -53,7 +54,7 @@ setup(
     package_data={'mmghost.analysis': ['*.yml']},
     package_dir={'': '.'},  # makes an editable install a plain path entry
     install_requires=read_requirements('runtime'),
-    extras_require={'tests': read_requirements('tests')},
+    extras_require={name: read_requirements(name) for name in EXTRAS},
     cmdclass={'build_py': BuildPyWithMim},
     zip_safe=False,
 )

@@ -67,7 +67,8 @@ PROOF_ALL = (
     + r"""
 import torchvision
 assert torchvision.ops.nms(boxes, torch.tensor([.9, .8, .7]), .5).tolist() == [0, 2]
-import mmdet.models, mmseg.models, mmpretrain.models, mim, timm, pytest, fvcore, mmghost
+import mmghost, mmdet.models, mmseg.models, mmpretrain.models, mim, timm, pytest, fvcore
+import onnxruntime, onnxscript, openvino
 """
 )
 
@@ -464,6 +465,8 @@ class Setup:
             ('openmmlab', ()),
             ('mim', ('--no-deps',)),
             ('runtime', ()),
+            ('onnx', ()),
+            ('openvino', ()),
             ('tests', ()),
         ):
             wanted = read_names(name)

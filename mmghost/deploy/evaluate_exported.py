@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmghost.utils.mm_tools import config_scope
-
-from .export_model import TASKS
+from .read_config import read_config
 from .runtimes import load_exported
 
 
@@ -30,12 +27,8 @@ def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=Non
         ImportError: If a package that the file's format needs is missing.
         ValueError: If the file is none of the config's task.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'there is no file {config}.')
     name = Path(config).stem
-    config = Config.fromfile(config)
-    config.merge_from_dict(cfg_options or {})
-    task = TASKS[config_scope(config)]
+    config, task = read_config(config, cfg_options)
     found = load_exported(file).metadata.get('task')
     if found != task:
         raise ValueError(f'the config is for {task}, but {file} for {found or "nothing known"}.')

@@ -6,23 +6,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
+from mmghost.utils import as_pair
 from mmghost.utils.mm_tools import config_scope
 
 from .differences import TOLERANCE, difference
 from .images import calibration_images, example_image
 from .input_shape import test_input_size
 from .metadata import describe
+from .read_config import read_config
 from .runtimes import export_module, load_exported
 from .runtimes.export_module import check_export
 from .targets import FORMAT_TARGETS
 from .whole_model import whole_model
 from .whole_model.suppression import suppress_by_operator, suppress_in_steps
-
-TASKS = dict(mmdet='detection', mmseg='segmentation', mmpretrain='classification')
 
 
 class Report(NamedTuple):
@@ -78,17 +77,14 @@ def export_model(
     check_export(file, format, dynamic)
     if int8 and format != 'onnx':
         raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
-    for source in (config, checkpoint):
-        if not Path(source).is_file():
-            raise FileNotFoundError(f'there is no file {source}.')
-    config = Config.fromfile(config)
-    config.merge_from_dict(cfg_options or {})
-    task = TASKS[config_scope(config)]
+    config, task = read_config(config, cfg_options)
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'there is no file {checkpoint}.')
     if logits and task != 'segmentation':
         raise ValueError(f'logits are an option of segmentation, not of {task}.')
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
-    size = tuple(shape or test_input_size(config))
+    size = as_pair('shape', shape, 1) if shape else test_input_size(config)
     meta = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True).get('meta', {})
     metadata = describe(config, meta, model, task, size, normalize_inside)
 

@@ -5,6 +5,7 @@ import json
 import mmcv
 import mmengine
 import torch
+from mmengine.registry import DATASETS
 
 from mmghost.version import __version__
 
@@ -86,7 +87,6 @@ def _classes(config, checkpoint_meta):
 
 
 def _class_meta(dataset):
-    from mmengine.registry import DATASETS
-
-    kind = dataset.type if isinstance(dataset.type, type) else DATASETS.get(dataset.type)
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        kind = dataset.type if isinstance(dataset.type, type) else registry.get(dataset.type)
     return getattr(kind, 'METAINFO', None)

@@ -40,7 +40,7 @@ def settle_model(model):
             model(torch.randn(2, channels, 64, 96))
         if hasattr(model, 'bbox_head'):
             for conv in getattr(model.bbox_head, 'convs_pred', ()):
-                conv.weight.normal_(0, 0.3)
+                conv.weight.normal_(0, 0.2)
                 conv.bias.fill_(-1)
     return model.eval()
 

@@ -15,7 +15,17 @@ def setup_env():
     return module
 
 
-REQUIREMENTS = ('build', 'torch', 'openmmlab', 'mim', 'mmcv', 'runtime', 'tests')
+REQUIREMENTS = (
+    'build',
+    'torch',
+    'openmmlab',
+    'mim',
+    'mmcv',
+    'runtime',
+    'onnx',
+    'openvino',
+    'tests',
+)
 
 
 @pytest.mark.parametrize('minor', [10, 11, 12])

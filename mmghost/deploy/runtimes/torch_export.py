@@ -1,5 +1,6 @@
 """Programs of torch.export."""
 
+import contextlib
 import json
 
 import torch
@@ -28,6 +29,8 @@ class Exported:
     def __init__(self, file, threads=None):
         if threads is not None:
             torch.set_num_threads(threads)
+        with contextlib.suppress(ImportError):
+            import torchvision  # noqa: F401  (holds the operator that detectors have)
         extra_files = {KEY: '', 'output_names': ''}
         program = torch.export.load(file, extra_files=extra_files)
         # Its guards hold the example's parities too, which the program does not depend on

@@ -20,8 +20,8 @@ class Normalization(NamedTuple):
         swap = any(getattr(preprocessor, name, False) for name in names)
         if not getattr(preprocessor, '_enable_normalize', False):
             return cls(swap, [0.0], [1.0])
-        mean, std = (getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std'))
-        return cls(swap, mean, std)
+        values = (getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std'))
+        return cls(swap, *([round(value, 4) for value in channels] for channels in values))
 
 
 class Normalized(nn.Module):

@@ -19,12 +19,8 @@ def suppress_by_operator(boxes, scores, labels, iou_threshold, count):
     """
     from torchvision.ops import nms
 
-    # What is no box is one box, which the first of them drops at once
-    real = scores > 0
-    boxes = torch.where(real[..., None], boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
-    rows = torch.where(real, labels, -1)
-    columns = torch.arange(boxes.shape[0])[:, None].expand_as(rows)
-    apart = _put_apart(boxes, columns, rows)
+    columns = torch.arange(boxes.shape[0])[:, None].expand_as(labels)
+    apart = _put_apart(boxes, scores, columns, labels)
     flat = scores.flatten()
     kept = nms(apart.flatten(0, 1), flat, iou_threshold)
     kept = torch.zeros_like(flat).index_put((kept,), flat[kept])
@@ -37,7 +33,8 @@ def suppress_in_steps(boxes, scores, labels, iou_threshold, count):
 
     Takes and returns what :func:`suppress_by_operator` does.
     """
-    x1, y1, x2, y2 = _put_apart(boxes, torch.zeros_like(labels), labels).unbind(-1)
+    x1, y1, x2, y2 = _put_apart(boxes, scores, torch.zeros_like(labels), labels).unbind(-1)
+    places = torch.arange(boxes.shape[1])
     areas = (x2 - x1) * (y2 - y1)
     chosen, found = [], []
     for _ in range(count):
@@ -51,12 +48,17 @@ def suppress_in_steps(boxes, scores, labels, iou_threshold, count):
         height = (torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp(min=0)
         common = width * height
         dropped = common > iou_threshold * (areas + area - common)
-        scores = torch.where(dropped, 0, scores)
+        scores = torch.where(dropped | (places == best), 0, scores)
     return torch.cat(chosen, 1), torch.cat(found, 1)
 
 
-def _put_apart(boxes, columns, rows):
-    """Move boxes of different columns or rows so far that they cannot overlap."""
+def _put_apart(boxes, scores, columns, rows):
+    """Move boxes of different columns or rows so far that they cannot overlap.
+
+    What is no box becomes the same small one everywhere, in a row of its own.
+    """
+    real = scores > 0
+    boxes = torch.where(real[..., None], boxes, boxes.new_tensor([0.0, 0.0, 1.0, 1.0]))
+    rows = torch.where(real, rows, -1)
     step = boxes.max() - boxes.min() + 1
-    shift = torch.stack([columns, rows, columns, rows], -1)
-    return boxes + shift * step
+    return boxes + torch.stack([columns, rows, columns, rows], -1) * step

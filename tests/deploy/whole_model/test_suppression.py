@@ -31,3 +31,12 @@ def test_chooses_what_mmcv_chooses(suppress, count):
 def test_no_boxes(suppress):
     boxes, scores, labels = make_boxes(real=0)
     assert not suppress(boxes, scores, labels, 0.45, 4)[1].any()
+
+
+@pytest.mark.parametrize('suppress', [suppress_by_operator, suppress_in_steps])
+def test_boxes_without_area_are_chosen_once(suppress):
+    boxes = torch.tensor([[[0.0, 0, 0, 5], [0, 0, 9, 9], [torch.inf, 0, torch.inf, 9]]])
+    scores = torch.tensor([[0.9, 0.5, 0.0]])
+    chosen, found = suppress(boxes, scores, torch.zeros(1, 3, dtype=torch.long), 0.5, 3)
+    assert chosen[0, :2].tolist() == [0, 1]
+    assert torch.equal(found, scores)

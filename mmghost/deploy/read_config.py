@@ -1,0 +1,38 @@
+"""Configs of whole models."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmghost.utils.mm_tools import config_scope
+
+TASKS = dict(mmdet='detection', mmseg='segmentation', mmpretrain='classification')
+
+
+def read_config(file, cfg_options=None):
+    """Read a config, its data preprocessor in its model, where the runner puts it.
+
+    Args:
+        file (str | Path): A config of any of the three packages.
+        cfg_options (dict, optional): Overrides of config values. Defaults to None.
+
+    Returns:
+        tuple[Config, str]: The config, and its task: 'detection', 'segmentation' or
+        'classification'.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the config is of no package, or without test data.
+    """
+    if not Path(file).is_file():
+        raise FileNotFoundError(f'there is no file {file}.')
+    config = Config.fromfile(file)
+    config.merge_from_dict(cfg_options or {})
+    scope = config_scope(config)
+    if 'test_dataloader' not in config:
+        raise ValueError(f'{file} has no test_dataloader, which tells what the input is like.')
+    preprocessor = config.model.get('data_preprocessor') or config.get('data_preprocessor') or {}
+    if scope == 'mmpretrain':
+        preprocessor.setdefault('type', 'ClsDataPreprocessor')  # as its classifiers do
+    config.model.data_preprocessor = preprocessor
+    return config, TASKS[scope]
