@@ -12,7 +12,9 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a detection, segmentation or classification config')
     parser.add_argument('file', help='the file that tools/export.py wrote')
-    parser.add_argument('--work-dir', help='where the log goes (default: work_dirs/NAME)')
+    parser.add_argument(
+        '--work-dir', help="where the log goes (default: exported_SUFFIX in the config's work dir)"
+    )
     parser.add_argument('--threads', type=int, help='threads to run the file with')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'

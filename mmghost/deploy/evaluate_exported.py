@@ -14,7 +14,8 @@ def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=Non
     Args:
         config (str | Path): The config that the file was made of.
         file (str | Path): The exported file.
-        work_dir (str | Path, optional): Where the log goes, work_dirs/NAME by default.
+        work_dir (str | Path, optional): Where the log goes, ``exported_SUFFIX`` in the config's
+            work dir by default.
         threads (int, optional): Threads to run the file with, as many as its runtime likes by
             default.
         cfg_options (dict, optional): Overrides of config values. Defaults to None.
@@ -38,7 +39,8 @@ def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=Non
         data_preprocessor=config.model.data_preprocessor,
         threads=threads,
     )
-    config.work_dir = str(work_dir or config.get('work_dir') or Path('work_dirs') / name)
+    trained = Path(config.get('work_dir') or Path('work_dirs') / name)
+    config.work_dir = str(work_dir or trained / f'exported_{Path(file).suffix[1:]}')
     config.load_from = None
     config.custom_hooks = []  # they are for models with weights
     return Runner.from_cfg(config).test()

@@ -1,6 +1,7 @@
 """Whole models as files of other runtimes."""
 
 import tempfile
+import textwrap
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -85,7 +86,7 @@ def export_model(
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
     size = as_pair('shape', shape, 1) if shape else test_input_size(config)
-    meta = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True).get('meta', {})
+    meta = _load(model, checkpoint)
     metadata = describe(config, meta, model, task, size, normalize_inside)
 
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
@@ -116,3 +117,13 @@ def export_model(
         for part in sorted(Path(folder).iterdir(), key=lambda part: part == partial):
             part.rename(file.parent / part.name)
     return Report(tuple(image.shape), source, apart)
+
+
+def _load(model, checkpoint):
+    """Load a checkpoint and return what it tells of itself."""
+    try:
+        loaded = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+    except RuntimeError as error:
+        reason = textwrap.shorten(str(error), 300)
+        raise ValueError(f'{checkpoint} is not of this config: {reason}') from error
+    return loaded.get('meta', {})
