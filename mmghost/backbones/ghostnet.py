@@ -8,6 +8,7 @@ from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
     check_choice,
+    check_images,
     check_int,
     check_optional_dict,
     check_positive,
@@ -67,10 +68,12 @@ class GhostNet(BaseModule):
     Shape:
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
         ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index, the stride
-        being that of the table or ``output_stride``, whichever is less.
+        being that of the table or ``output_stride``, whichever is less. An empty batch gives
+        empty maps; NaN and infinite values are not looked for, and spread.
 
     Raises:
-        TypeError, ValueError: If an argument is of the wrong type or out of its range.
+        TypeError, ValueError: If an argument is of the wrong type or out of its range, or an input
+            of another type or shape.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class GhostNet(BaseModule):
         super().__init__(init_cfg)
 
         self.widen_factor = widen_factor
+        self.in_channels = in_channels
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
@@ -207,6 +211,7 @@ class GhostNet(BaseModule):
         return self
 
     def forward(self, x):
+        check_images(x, self.in_channels)
         x = self.stem(x)
         outs = []
         for index, stage in enumerate(self.stages):

@@ -1,7 +1,10 @@
 """Argument checks whose messages name the argument, its value and what is allowed."""
 
 import math
+from difflib import get_close_matches
 from numbers import Integral, Real
+
+import torch
 
 
 def check_type(name, value, types, allowed):
@@ -60,3 +63,32 @@ def as_pair(name, value, low):
     if len(pair) != 2 or min(pair) < low:
         raise ValueError(f'{name} must be {allowed}, but got {value}.')
     return pair
+
+
+def nearest(word, known):
+    """Return ", did you mean 'x'?" for the nearest of ``known``, '' where none is near."""
+    found = get_close_matches(str(word), list(map(str, known)), 1)
+    return f', did you mean {found[0]!r}?' if found else ''
+
+
+def check_options(name, options, known):
+    """Raise a TypeError if one of ``options`` is not ``known``, with the nearest that is."""
+    for option in options:
+        if option not in known:
+            raise TypeError(f'{name} has no option {option!r}{nearest(option, known) or "."}')
+
+
+def check_images(x, channels):
+    """Raise unless ``x`` is a batch of floating point maps of so many channels.
+
+    Nothing here depends on values, and nothing is done in a traced graph.
+    """
+    if torch.jit.is_tracing():
+        return
+    allowed = f'a floating point tensor (N, {channels}, H, W)'
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f'the input must be {allowed}, but got a {type(x).__name__}.')
+    if not x.is_floating_point():
+        raise TypeError(f'the input must be {allowed}, but is {x.dtype}.')
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f'the input must be {allowed}, but is {tuple(x.shape)}.')
