@@ -30,8 +30,8 @@ def make_resumable(config):
         for theirs, ours in _LOOPS.items():
             if _is(loop.get('type'), theirs):
                 loop['type'] = ours
-    hooks = config.setdefault('default_hooks', {})
-    checkpoint = hooks.setdefault('checkpoint', dict(type=CheckpointHook, interval=1))
+    hooks = config.get('default_hooks') or {}
+    checkpoint = hooks.get('checkpoint', dict(type=CheckpointHook, interval=1))
     if isinstance(checkpoint, dict) and _is(checkpoint.get('type'), CheckpointHook):
-        checkpoint['type'] = _HOOK
+        config['default_hooks'] = dict(hooks, checkpoint=dict(checkpoint, type=_HOOK))
     return config

@@ -8,7 +8,7 @@ import torch
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 from training_runs import run
 
-# Shuffled, with random transforms, two epochs of four iterations, a checkpoint at every third
+# All are shuffled; flips, crops or dropout, and averaged weights, are in each
 COMMON = """
 custom_hooks = [dict(type='EMAHook')]
 randomness = dict(seed=3)
@@ -27,6 +27,7 @@ SIGKILLED = -signal.SIGKILL
 
 @pytest.fixture(params=TASKS)
 def task(request, tmp_path, scenes, folders):
+    """Two folders with the config of eight iterations, four an epoch, and a checkpoint at 3, 6."""
     text, options = TASKS[request.param]
     text = filled(text, scenes, folders) + COMMON
     for name in ('whole', 'killed'):
@@ -35,11 +36,7 @@ def task(request, tmp_path, scenes, folders):
     return tmp_path, options | {'default_hooks.checkpoint.interval': 3}
 
 
-def content(folder, name='iter_8.pth'):
-    return torch.load(folder / 'work' / name, weights_only=True)
-
-
-def assert_same(found, expected, path=''):
+def assert_same(found, expected, path):
     assert type(found) is type(expected), path
     if isinstance(expected, torch.Tensor):
         assert torch.equal(found, expected), path
@@ -55,22 +52,48 @@ def assert_same(found, expected, path=''):
         assert found == expected, path
 
 
-def assert_same_training(found, expected):
+def assert_ends_the_same(folder):
+    found, expected = (
+        torch.load(folder / name / 'work' / 'iter_8.pth', weights_only=True)
+        for name in ('killed', 'whole')
+    )
     for part in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'):
         assert_same(found[part], expected[part], part)
+    assert not list((folder / 'killed').rglob('*.partial'))
 
 
-def test_killed_and_resumed(task):
+def test_killed_while_a_checkpoint_is_written(task):
     folder, options = task
     assert run(folder / 'whole', options) == 0
     killed = folder / 'killed'
-    # In the first epoch, after its checkpoint; in the writing of the second; in the next epoch
-    assert run(killed, options, kill_at=(3, 'before_train_iter')) == SIGKILLED
-    assert run(killed, options, kill_in_write=1, resume=True) == SIGKILLED
-    assert 'iter: 3' in (killed / 'output.txt').read_text()
-    assert not (killed / 'work' / 'iter_6.pth').exists()
-    assert run(killed, options, kill_at=(7, 'before_train_iter'), resume=True) == SIGKILLED
+    assert run(killed, options, kill_in_write=2) == SIGKILLED
+    assert [path.name for path in killed.glob('work/*.pth')] == ['iter_3.pth']
     assert run(killed, options, resume=True) == 0
-    assert 'iter: 6' in (killed / 'output.txt').read_text()
-    assert_same_training(content(killed), content(folder / 'whole'))
-    assert not list(killed.rglob('*.partial'))
+    assert 'iter: 3' in (killed / 'output.txt').read_text()
+    assert_ends_the_same(folder)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(task):
+    folder, options = task
+    options['default_hooks.checkpoint.interval'] = 1
+    assert run(folder / 'whole', options) == 0
+    moments = random.Random(0)
+    kills = 0
+    while run(folder / 'killed', options, seconds=moments.uniform(1, 12), resume=True) != 0:
+        kills += 1
+        assert kills < 50
+    assert kills
+    assert_ends_the_same(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('iteration', range(8))
+@pytest.mark.parametrize('method', ['before_train_iter', 'after_train_iter'])
+def test_killed_at_every_iteration(task, iteration, method):
+    folder, options = task
+    assert run(folder / 'whole', options) == 0
+    killed = folder / 'killed'
+    assert run(killed, options, kill_at=(iteration, method)) == SIGKILLED
+    assert run(killed, options, resume=True) == 0
+    assert_ends_the_same(folder)

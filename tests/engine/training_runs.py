@@ -1,5 +1,6 @@
 """Trainings in processes of their own that may be killed, started from one that has all imported."""
 
+import gc
 import os
 import signal
 from multiprocessing import get_context
@@ -48,6 +49,7 @@ def _train(folder, options, kill_at, kill_in_write, resume):
     from mmghost.engine import make_resumable
 
     torch.set_num_threads(1)
+    gc.freeze()
     # What a run does for its log takes longer than these trainings
     Config.pretty_text = property(lambda self: '')
     runner.collect_env = dict
