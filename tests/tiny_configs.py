@@ -1,4 +1,4 @@
-"""A config of each mm package that trains in seconds; {configs}, {scenes}, {folders} are filled in."""
+"""A config of each mm package that trains in seconds."""
 
 from helpers import CONFIGS
 

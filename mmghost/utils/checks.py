@@ -65,9 +65,9 @@ def as_pair(name, value, low):
     return pair
 
 
-def nearest(word, known):
+def nearest(word, known, cutoff=0.6):
     """Return ", did you mean 'x'?" for the nearest of ``known``, '' where none is near."""
-    found = get_close_matches(str(word), list(map(str, known)), 1)
+    found = get_close_matches(str(word), list(map(str, known)), 1, cutoff)
     return f', did you mean {found[0]!r}?' if found else ''
 
 

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own that may be killed, started from one that has all imported."""
+"""Trainings in processes that may be killed, forked from one that has imported everything."""
 
 import gc
 import os

@@ -9,6 +9,7 @@ import torch
 from helpers import CONFIGS, ROOT
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
+
 def run(*words, cwd):
     command = [sys.executable, '-W', 'ignore', *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240)
