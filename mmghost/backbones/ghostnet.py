@@ -8,9 +8,10 @@ from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
     check_choice,
+    check_flag,
     check_images,
     check_int,
-    check_optional_dict,
+    check_layer_cfg,
     check_positive,
     check_type,
     make_divisible,
@@ -98,12 +99,13 @@ class GhostNet(BaseModule):
         check_positive('widen_factor', widen_factor)
         check_int('in_channels', in_channels, 1)
         check_int('frozen_stages', frozen_stages, -1, last_index)
-        check_type('norm_eval', norm_eval, bool, 'True or False')
-        check_type('with_cp', with_cp, bool, 'True or False')
-        check_type('deploy', deploy, bool, 'True or False')
-        check_optional_dict('conv_cfg', conv_cfg)
-        check_optional_dict('norm_cfg', norm_cfg)
-        check_optional_dict('act_cfg', act_cfg)
+        check_flag('norm_eval', norm_eval)
+        check_flag('with_cp', with_cp)
+        check_flag('deploy', deploy)
+        check_layer_cfg('conv_cfg', conv_cfg)
+        check_layer_cfg('norm_cfg', norm_cfg)
+        check_layer_cfg('act_cfg', act_cfg)
+        self._check_init_cfg(init_cfg)
         check_choice('output_stride', output_stride, OUTPUT_STRIDES)
         self._check_out_indices(out_indices, last_index)
         super().__init__(init_cfg)
@@ -173,6 +175,16 @@ class GhostNet(BaseModule):
             check_int('each of out_indices', index, 0, last_index)
         if not out_indices or list(out_indices) != sorted(set(out_indices)):
             raise ValueError(f'out_indices must be {allowed}, but got {out_indices!r}.')
+
+    @staticmethod
+    def _check_init_cfg(init_cfg):
+        allowed = 'a dict, a list of dicts or None'
+        if init_cfg is not None:
+            check_type('init_cfg', init_cfg, (dict, list, tuple), allowed)
+        for cfg in [init_cfg] if isinstance(init_cfg, dict) else init_cfg or ():
+            check_type('each of init_cfg', cfg, dict, 'a dict')
+            if cfg.get('type') in ('Pretrained', PretrainedInit) and 'checkpoint' not in cfg:
+                raise ValueError(f'init_cfg must name its checkpoint, but got {cfg!r}.')
 
     def init_weights(self):
         """Initialize as ``init_cfg`` says, pretrained weights by :func:`load_pretrained`."""

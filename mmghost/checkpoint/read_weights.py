@@ -13,6 +13,8 @@ from urllib.parse import urlparse
 import torch
 from mmengine.utils import digit_version
 
+from mmghost.utils import check_type
+
 from .timm_layout import TIMM_HEAD, rename_timm_head, rename_timm_keys
 
 _HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
@@ -47,6 +49,7 @@ class Weights(NamedTuple):
 
 def _fetch(source):
     """Return the local path of a file, a URL or a timm/... name on the Hugging Face hub."""
+    check_type('checkpoint', source, (str, Path), 'a file, an address or a name')
     path = Path(source)
     if path.is_file():
         return path

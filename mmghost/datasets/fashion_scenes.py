@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from mmghost.utils import check_int
+from mmghost.utils import check_flag, check_int
 
 from .fashion_mnist import read_fashion_mnist
 
@@ -201,6 +201,7 @@ def make_fashion_scenes(
     check_int('val_count', val_count, 1)
     check_int('size', size, 64, 2048)
     check_int('seed', seed, 0)
+    check_flag('overwrite', overwrite)
     out_dir = Path(out_dir)
     made_with = dict(train_count=train_count, val_count=val_count, size=size, seed=seed)
     if out_dir.exists():

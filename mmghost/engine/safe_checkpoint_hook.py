@@ -6,7 +6,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from mmghost.registry import HOOKS
-from mmghost.utils import check_options
+from mmghost.utils import check_int, check_options
 
 
 @HOOKS.register_module()
@@ -20,7 +20,7 @@ class SafeCheckpointHook(CheckpointHook):
         **kwargs: As in mmengine's hook.
 
     Raises:
-        TypeError: If there is no such option.
+        TypeError, ValueError: If there is no such option, or an interval is no integer.
 
     Example:
         >>> default_hooks = dict(
@@ -33,6 +33,8 @@ class SafeCheckpointHook(CheckpointHook):
             *inspect.signature(Runner.save_checkpoint).parameters,
         ]
         check_options(type(self).__name__, kwargs, known)
+        for name in ('interval', 'max_keep_ckpts'):
+            check_int(name, kwargs.get(name, -1), -1)
         super().__init__(**kwargs)
 
     def before_train(self, runner):

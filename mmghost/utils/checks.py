@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 
 import torch
+from mmengine.registry import MODELS
 
 
 def check_type(name, value, types, allowed):
@@ -37,6 +38,40 @@ def check_optional_dict(name, value):
     """Raise a TypeError unless ``value`` is None or a config dict."""
     if value is not None:
         check_type(name, value, dict, 'a dict or None')
+
+
+def check_layer_cfg(name, value):
+    """Raise unless ``value`` is None or the config of a registered layer."""
+    if value is None:
+        return
+    check_type(name, value, dict, 'a dict or None')
+    kind = value.get('type')
+    if isinstance(kind, str):
+        with MODELS.switch_scope_and_registry(None) as registry:
+            if registry.get(kind) is None:
+                hint = nearest(kind, MODELS.module_dict) or '.'
+                raise ValueError(
+                    f'{name} must be the config of a layer, but {kind!r} is none{hint}'
+                )
+    elif kind is None:
+        raise ValueError(f'{name} must have a type, but got {value!r}.')
+
+
+def check_module(name, value):
+    """Raise a TypeError unless ``value`` is a module."""
+    check_type(name, value, torch.nn.Module, 'an nn.Module')
+
+
+def check_flag(name, value):
+    """Raise a TypeError unless ``value`` is a boolean."""
+    check_type(name, value, bool, 'True or False')
+
+
+def check_odd(name, value):
+    """Raise unless ``value`` is an odd integer above zero."""
+    check_int(name, value, 1)
+    if value % 2 == 0:
+        raise ValueError(f'{name} must be odd, but got {value}.')
 
 
 def check_choice(name, value, choices):
