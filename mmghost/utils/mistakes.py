@@ -1,13 +1,12 @@
 """One line for a user's mistake, where OpenMMLab's packages give a traceback."""
 
 import inspect
-import pickle
 import re
 import sys
 import traceback
 from contextlib import contextmanager
 
-from mmengine.registry import Registry
+from mmengine.registry import OPTIMIZERS, Registry
 
 from .checks import nearest
 
@@ -34,16 +33,15 @@ def _parameters(function):
 
 def _called(name, frames):
     """Find what was called: what a registry was building, or else what the name stands for."""
-    last = frames[-1]
-    if 'obj_cls' in last.f_locals:
-        return last.f_locals['obj_cls']
     for frame in reversed(frames):
-        if inspect.isclass(frame.f_locals.get('obj_cls')):
-            return frame.f_locals['obj_cls']
+        built = frame.f_locals.get('obj_cls')
+        if inspect.isclass(built) and name in [cls.__name__ for cls in built.__mro__]:
+            return built
+    for frame in reversed(frames):
         found = frame.f_locals.get(name) or frame.f_globals.get(name)
         if callable(found):
             return found
-    return None
+    return frames[-1].f_locals.get('obj_cls')
 
 
 def _unknown_option(error):
@@ -73,6 +71,15 @@ def _unknown_type(error):
     return None
 
 
+def _unknown_optimizer(error):
+    """Name the nearest optimizer; mmengine looks at the parameters of what it did not find."""
+    for frame in reversed(_frames(error)):
+        kind = (frame.f_locals.get('optimizer_cfg') or {}).get('type')
+        if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+            return f'there is no optimizer {kind!r}{nearest(kind, OPTIMIZERS.module_dict) or "."}'
+    return None
+
+
 def explain(error):
     """Say in one line what is wrong.
 
@@ -86,6 +93,9 @@ def explain(error):
         found = _unknown_option(error)
         if found:
             return found
+        found = _unknown_optimizer(error)
+        if found:
+            return found
     if isinstance(error, KeyError):
         found = _unknown_type(error)
         if found:
@@ -94,8 +104,9 @@ def explain(error):
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    if isinstance(error, pickle.UnpicklingError):
-        return next((line for line in lines if 'Unpickler' in line), lines[0])
+    if isinstance(error, SyntaxError):
+        files = [frame.f_locals.get('filename') for frame in _frames(error)]
+        return f'{next((file for file in files if file), error.filename)}: {error.msg}'
     # What a data worker raised ends with its error
     return lines[-1] if lines[0].startswith('Caught ') else lines[0]
 

@@ -81,7 +81,7 @@ def _refuse_other_models(error, logger):
     faults = [line for line in str(error).splitlines() if line.startswith(('missing', 'size'))]
     if faults:
         reason = shorten(faults[0], 160, placeholder=' ...')
-        raise ValueError(f'the checkpoint is of another model: {reason}') from error
+        raise ValueError(f'it is of another model: {reason}') from error
     print_log(str(error), logger=logger, level=logging.WARNING)
 
 
@@ -106,6 +106,7 @@ def _careful_runner(training):
     """Let mmengine's Runner check configs, go on exactly, and refuse weights of other models."""
     build = Runner.from_cfg.__func__
     load = checkpoint_module.load_state_dict
+    load_file = Runner.load_checkpoint
     resuming = False
 
     def build_carefully(cls, config):
@@ -123,7 +124,17 @@ def _careful_runner(training):
         except RuntimeError as error:
             _refuse_other_models(error, logger)
 
+    def load_file_by_name(self, filename, *args, **kwargs):
+        try:
+            return load_file(self, filename, *args, **kwargs)
+        except Exception as error:
+            reason = explain(error)
+            raise ValueError(
+                reason if str(filename) in reason else f'checkpoint {filename}: {reason}'
+            ) from error
+
     with (
+        mock.patch.object(Runner, 'load_checkpoint', load_file_by_name),
         mock.patch.object(Runner, 'from_cfg', classmethod(build_carefully)),
         mock.patch.object(checkpoint_module, 'load_state_dict', load_carefully),
     ):
