@@ -26,8 +26,8 @@ class Draw(int):
 class SeededDataset:
     """A data set whose samples' randomness depends on the seed and their draw alone.
 
-    So it does not depend on workers, on how they share the work, or on what was drawn before. In
-    all else it is the data set that it is made of.
+    So it does not depend on workers, on how they share the work, or on what was drawn before. An
+    image that cannot be loaded is named. In all else it is the data set that it is made of.
     """
 
     def __init__(self, dataset):
@@ -50,7 +50,20 @@ class SeededDataset:
     def __getitem__(self, index):
         if isinstance(index, Draw):
             seed_from(self.seed, *index.place, every_device=False)
-        return self._dataset[int(index)]
+        index = int(index)
+        try:
+            return self._dataset[index]
+        except Exception as error:
+            path = self._path_of(index)
+            if path is None or path in str(error):
+                raise
+            raise ValueError(f'{path} cannot be loaded: {error}') from error
+
+    def _path_of(self, index):
+        try:
+            return self._dataset.get_data_info(index)['img_path']
+        except Exception:  # not every data set has that
+            return None
 
 
 class DrawBatches:

@@ -57,18 +57,17 @@ def _unknown_option(error):
 
 def _unknown_type(error):
     """Name the nearest entry of the registry that did not have a type."""
-    for frame in reversed(_frames(error)):
-        registry, name = frame.f_locals.get('registry'), frame.f_locals.get('obj_type')
-        if isinstance(registry, Registry) and isinstance(name, str):
-            scope, _, short = name.rpartition('.')
-            known, node = [], registry
-            while node is not None:
-                for entries in (node, *node.children.values()):
-                    known += entries.module_dict
-                node = node.parent
-            hint = nearest(short, known)
-            return f'there is no {name!r} in the registry of {registry.name}s{hint or "."}'
-    return None
+    found = _frames(error)[-1].f_locals
+    registry, name = found.get('registry'), found.get('obj_type')
+    if not (isinstance(registry, Registry) and isinstance(name, str)):
+        return None
+    known, node = [], registry
+    while node is not None:
+        for entries in (node, *node.children.values()):
+            known += entries.module_dict
+        node = node.parent
+    hint = nearest(name.rpartition('.')[2], known)
+    return f'there is no {name!r} in the registry of {registry.name}s{hint or "."}'
 
 
 def _unknown_optimizer(error):
