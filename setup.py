@@ -1,3 +1,4 @@
+import re
 import shutil
 from pathlib import Path
 
@@ -32,9 +33,8 @@ class BuildPyWithMim(build_py):
 
 
 def read_version():
-    content = {}
-    exec((ROOT / 'mmghost' / 'version.py').read_text(encoding='utf-8'), content)
-    return content['__version__']
+    text = (ROOT / 'mmghost' / 'version.py').read_text(encoding='utf-8')
+    return re.search("__version__ = '(.+)'", text)[1]
 
 
 def read_requirements(name):

@@ -4,11 +4,13 @@ mmengine imports this module when a config says ``type='mmghost.X'``.
 """
 
 from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import LOOPS as ROOT_LOOPS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import Registry
 
 HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmghost', locations=['mmghost.engine'])
+LOOPS = Registry('loop', parent=ROOT_LOOPS, scope='mmghost', locations=['mmghost.engine'])
 MODELS = Registry(
     'model',
     parent=ROOT_MODELS,

@@ -42,3 +42,19 @@ def scenes(tmp_path_factory, idx_folder):
     folder = tmp_path_factory.mktemp('data') / 'scenes'
     make_fashion_scenes(folder, idx_folder, train_count=8, val_count=4)
     return folder
+
+
+@pytest.fixture(scope='session')
+def folders(tmp_path_factory, idx_folder):
+    """Articles as pictures, a folder a class, for mmpretrain's CustomDataset."""
+    import cv2
+
+    from mmghost.datasets import read_fashion_mnist
+
+    root = tmp_path_factory.mktemp('folders')
+    for split, source in (('train', 'train'), ('val', 'test')):
+        for index, (image, label) in enumerate(zip(*read_fashion_mnist(idx_folder, source))):
+            folder = root / split / str(label)
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / f'{index}.png'), cv2.resize(image, (32, 32)))
+    return root

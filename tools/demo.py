@@ -4,7 +4,6 @@ What an earlier, interrupted run finished is not done again.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmghost.demo import (
@@ -12,6 +11,7 @@ from mmghost.demo import (
     run_detection_demo,
     run_segmentation_demo,
 )
+from mmghost.utils.mistakes import mistakes_named
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 DEMOS = {
@@ -55,10 +55,8 @@ def main():
     task = args.pop('task')
     run_demo, config_file = DEMOS[task]
     args.setdefault('work_dir', f'work_dirs/demo-{task}')
-    try:
+    with mistakes_named():
         run_demo(config_file, **args)
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.exit(f'error: {error}')
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmghost.analysis import measure_tables, summarise, to_markdown, to_rich
+from mmghost.utils.mistakes import mistakes_named
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,10 +27,8 @@ def main():
     args = parse_args()
     if args.markdown and (args.paper or args.table is not None):
         sys.exit('error: --markdown writes all tables: leave --paper and --table out.')
-    try:
+    with mistakes_named():
         tables = measure_tables(ROOT / 'configs', ROOT / 'results', args.paper, args.table)
-    except ValueError as error:
-        sys.exit(f'error: {error}')
     console = Console(width=None if sys.stdout.isatty() else 160)
     for table in tables:
         console.print(to_rich(table))

@@ -7,6 +7,7 @@ is recognised and skipped; the versions stand in requirements/constraints.txt.
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
 CONSTRAINTS = REQUIREMENTS / 'constraints.txt'
+CHECKSUMS = REQUIREMENTS / 'mmcv.sha256'
 PYTHONS = ((3, 10), (3, 12))  # oldest and newest
 ENV_GB, COMPILE_GB = 11, 2  # free space needed by torch and the rest, and by the compile
 
@@ -102,6 +104,17 @@ def read_constraints(python):
 def read_names(name):
     lines = (REQUIREMENTS / f'{name}.txt').read_text().splitlines()
     return [canonical(line) for line in lines if line and not line.startswith('#')]
+
+
+def check_sha256(path):
+    """Refuse a downloaded archive that is not the one of requirements/mmcv.sha256."""
+    known = {name: digest for digest, name in map(str.split, CHECKSUMS.read_text().splitlines())}
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if known.get(path.name) != found:
+        raise SetupError(
+            f'the SHA-256 of {path.name} is {found}, not that of {CHECKSUMS.name}: it was damaged '
+            'or changed on its way.'
+        )
 
 
 def cache_folder():
@@ -347,7 +360,9 @@ def compile_mmcv(env, pins, key):
             build.mkdir(parents=True, exist_ok=True)
             unpacked = build / 'unpacked'
             shutil.rmtree(unpacked, ignore_errors=True)
-            with tarfile.open(next(Path(download).glob('*.tar.gz'))) as archive:
+            packed = next(Path(download).glob('*.tar.gz'))
+            check_sha256(packed)
+            with tarfile.open(packed) as archive:
                 # Python has known filters since 3.10.12 and 3.11.4
                 safe = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
                 archive.extractall(unpacked, **safe)

@@ -86,7 +86,7 @@ test_dataloader = val_dataloader
 
 train_cfg = dict(
     _delete_=True,
-    type='EpochBasedTrainLoop',
+    type='mmghost.ResumableEpochLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
 )
@@ -99,7 +99,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=50),
-    checkpoint=dict(by_epoch=True, interval=1),
+    checkpoint=dict(type='mmghost.SafeCheckpointHook', by_epoch=True, interval=1),
 )
 log_processor = dict(by_epoch=True)
 custom_hooks = [dict(type='mmghost.ChannelsLastHook')]

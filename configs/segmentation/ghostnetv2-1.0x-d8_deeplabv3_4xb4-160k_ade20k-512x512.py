@@ -12,3 +12,4 @@ model = dict(
     decode_head=dict(in_channels=160),
     auxiliary_head=dict(in_channels=112),
 )
+auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import torch
 
+from mmghost.utils import check_int
+
 try:
     from fvcore.nn import FlopCountAnalysis
 except ImportError as error:
@@ -30,6 +32,8 @@ def count_complexity(model, input_size, in_channels=3, operators=('conv', 'linea
     Returns:
         Complexity: Of the whole model.
     """
+    for length in input_size:
+        check_int('each side of the size', length, 1)
     device = next(model.parameters()).device
     training = model.training
     model.eval()  # which mm backbones do not return

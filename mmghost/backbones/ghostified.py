@@ -1,5 +1,6 @@
 from mmghost.layers import ghostify
 from mmghost.registry import ROOT_MODELS, register_model
+from mmghost.utils import check_type
 
 
 @register_model
@@ -21,4 +22,5 @@ def Ghostified(model, **kwargs):
         KeyError: If there is no such type.
         TypeError, ValueError: As :func:`mmghost.layers.ghostify` does.
     """
+    check_type('model', model, dict, 'the config of a network')
     return ghostify(ROOT_MODELS.build(model), **kwargs)

@@ -9,8 +9,10 @@ from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
     check_choice,
+    check_flag,
+    check_images,
     check_int,
-    check_optional_dict,
+    check_layer_cfg,
     check_positive,
     check_type,
     make_divisible,
@@ -68,10 +70,12 @@ class GhostNet(BaseModule):
     Shape:
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
         ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index, the stride
-        being that of the table or ``output_stride``, whichever is less.
+        being that of the table or ``output_stride``, whichever is less. An empty batch gives
+        empty maps; NaN and infinite values are not looked for, and spread.
 
     Raises:
-        TypeError, ValueError: If an argument is of the wrong type or out of its range.
+        TypeError, ValueError: If an argument is of the wrong type or out of its range, or an input
+            of another type or shape.
     """
 
     def __init__(
@@ -96,17 +100,19 @@ class GhostNet(BaseModule):
         check_positive('widen_factor', widen_factor)
         check_int('in_channels', in_channels, 1)
         check_int('frozen_stages', frozen_stages, -1, last_index)
-        check_type('norm_eval', norm_eval, bool, 'True or False')
-        check_type('with_cp', with_cp, bool, 'True or False')
-        check_type('deploy', deploy, bool, 'True or False')
-        check_optional_dict('conv_cfg', conv_cfg)
-        check_optional_dict('norm_cfg', norm_cfg)
-        check_optional_dict('act_cfg', act_cfg)
+        check_flag('norm_eval', norm_eval)
+        check_flag('with_cp', with_cp)
+        check_flag('deploy', deploy)
+        check_layer_cfg('conv_cfg', conv_cfg)
+        check_layer_cfg('norm_cfg', norm_cfg)
+        check_layer_cfg('act_cfg', act_cfg)
+        self._check_init_cfg(init_cfg)
         check_choice('output_stride', output_stride, OUTPUT_STRIDES)
         self._check_out_indices(out_indices, last_index)
         super().__init__(init_cfg)
 
         self.widen_factor = widen_factor
+        self.in_channels = in_channels
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
@@ -173,6 +179,16 @@ class GhostNet(BaseModule):
         if not out_indices or list(out_indices) != sorted(set(out_indices)):
             raise ValueError(f'out_indices must be {allowed}, but got {out_indices!r}.')
 
+    @staticmethod
+    def _check_init_cfg(init_cfg):
+        allowed = 'a dict, a list of dicts or None'
+        if init_cfg is not None:
+            check_type('init_cfg', init_cfg, (dict, list, tuple), allowed)
+        for cfg in [init_cfg] if isinstance(init_cfg, dict) else init_cfg or ():
+            check_type('each of init_cfg', cfg, dict, 'a dict')
+            if cfg.get('type') in ('Pretrained', PretrainedInit) and 'checkpoint' not in cfg:
+                raise ValueError(f'init_cfg must name its checkpoint, but got {cfg!r}.')
+
     def init_weights(self):
         """Initialize as ``init_cfg`` says, pretrained weights by :func:`load_pretrained`."""
         every = [self.init_cfg] if isinstance(self.init_cfg, dict) else self.init_cfg or []
@@ -222,6 +238,7 @@ class GhostNet(BaseModule):
         return self
 
     def forward(self, x):
+        check_images(x, self.in_channels)
         x = self.stem(x)
         outs = []
         for index, stage in enumerate(self.stages):

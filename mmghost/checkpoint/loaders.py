@@ -1,12 +1,12 @@
 """Whole models from published GhostNet files, through mmengine's own loading."""
 
-import functools
 from pathlib import Path
 
+import torch.distributed
+from mmengine.dist import get_dist_info
 from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import load_from_http, load_from_local
 
-from .read_weights import load_safetensors, safe_namespace, sort_weights
+from .read_weights import fetch, load_safely, sort_weights
 
 
 def _rename(content, filename):
@@ -18,16 +18,22 @@ def _rename(content, filename):
     return dict(state_dict=weights.classifier) if weights.layout == 'timm' else content
 
 
-def _renaming(load):
-    @functools.wraps(load)  # mmengine logs the name
-    def load_and_rename(filename, map_location=None, **kwargs):
-        path = Path(filename).expanduser()
-        if path.suffix == '.safetensors' and path.is_file():
-            return _rename(load_safetensors(path), filename)
-        with safe_namespace():
-            return _rename(load(filename, map_location=map_location, **kwargs), filename)
+def load_from_local(filename, map_location=None):
+    """Load a local file, without executing any of it."""
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {filename} can not be found.')
+    return _rename(load_safely(path, map_location), filename)
 
-    return load_and_rename
+
+def load_from_http(filename, map_location=None, **kwargs):
+    """Load a file of the web, which the first process downloads for all of them."""
+    rank, world_size = get_dist_info()
+    if rank == 0:
+        fetch(filename)
+    if world_size > 1:
+        torch.distributed.barrier()
+    return _rename(load_safely(fetch(filename), map_location), filename)
 
 
 def load_published_checkpoints():
@@ -35,7 +41,8 @@ def load_published_checkpoints():
 
     That is into what ``load_from``, a model's ``init_cfg`` and the test tools load. The backbone's
     weights are found under ``backbone.``, the classifier's under ``head.``; of several sets the
-    averaged one is taken. Other files are loaded as before, ``.safetensors`` too.
+    averaged one is taken. Other files are loaded as before, ``.safetensors`` too. Nothing that a
+    file holds is executed, whatever torch's or mmengine's default is.
     """
-    CheckpointLoader.register_scheme('', _renaming(load_from_local), force=True)
-    CheckpointLoader.register_scheme(('http://', 'https://'), _renaming(load_from_http), force=True)
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import logging
 import pickle
 import re
 import zipfile
@@ -11,11 +12,15 @@ from typing import NamedTuple
 from urllib.parse import urlparse
 
 import torch
+from mmengine.logging import print_log
 from mmengine.utils import digit_version
+
+from mmghost.utils import check_type
 
 from .timm_layout import TIMM_HEAD, rename_timm_head, rename_timm_keys
 
 _HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
+_UNSAFE = re.compile(r'(?:GLOBAL|global|function|class) ([\w.]+)')
 _WRAPPERS = ('module.', 'model.')  # of DataParallel and of torch.compile or training scripts
 
 
@@ -45,8 +50,9 @@ class Weights(NamedTuple):
         return backbone | self.head
 
 
-def _fetch(source):
+def fetch(source):
     """Return the local path of a file, a URL or a timm/... name on the Hugging Face hub."""
+    check_type('checkpoint', source, (str, Path), 'a file, an address or a name')
     path = Path(source)
     if path.is_file():
         return path
@@ -67,15 +73,27 @@ def _fetch(source):
         folder = Path(torch.hub.get_dir(), 'checkpoints')
         target = folder / Path(urlparse(str(source)).path).name
         if not target.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                torch.hub.download_url_to_file(str(source), str(target))
-            except OSError as error:
-                raise OSError(f'checkpoint {source} cannot be downloaded: {error}.') from error
+            _download(str(source), target)
         return target
     raise FileNotFoundError(
         f'checkpoint {source} does not exist: give a file, an http(s) address or a timm/... name.'
     )
+
+
+def _download(address, target):
+    """Download a file, checking it against the SHA-256 in its name where there is one."""
+    known = torch.hub.HASH_REGEX.search(target.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(address, str(target), known[1] if known else None)
+    except (OSError, RuntimeError) as error:
+        raise OSError(f'checkpoint {address} cannot be downloaded: {error}.') from error
+    if not known:
+        print_log(
+            f'{address}: its name has no checksum to check it by; its SHA-256 is {sha256(target)}.',
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def safe_namespace():
@@ -97,18 +115,28 @@ def load_safetensors(path):
         raise ValueError(f'{path} is not a whole safetensors file: {error}.') from error
 
 
-def _load(path):
-    """Load a file's content without executing any of it."""
+def load_safely(path, map_location='cpu'):
+    """Load a file's content without executing any of it, whatever torch's default is.
+
+    Args:
+        path (Path): A file of torch's or safetensors'.
+        map_location: As in ``torch.load``. Defaults to 'cpu'.
+
+    Raises:
+        ValueError: If it is broken, or anything would be executed.
+    """
     if path.suffix == '.safetensors':
         return load_safetensors(path)
     try:
         with safe_namespace():
-            return torch.load(path, map_location='cpu', weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f'{path} is no checkpoint that can be loaded safely: {reason}') from error
+        found = _UNSAFE.search(str(error))
+        reason = f'it calls for {found[1]}' if found else 'it is not what torch.save writes'
+        raise ValueError(f'{path} is no checkpoint that can be loaded safely: {reason}.') from error
     except (RuntimeError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} is not a whole checkpoint: {error}') from error
+        reason = (str(error).splitlines() or ['it ends early'])[0]
+        raise ValueError(f'{path} is not a whole checkpoint: {reason}') from error
 
 
 def _choose(content, ema, path):
@@ -168,8 +196,8 @@ def read_weights(source, prefix=None, ema=None):
         OSError: If the file does not exist or cannot be fetched.
         ValueError: If it is broken, unsafe, or holds no GhostNet.
     """
-    path = _fetch(source)
-    return sort_weights(_load(path), path, prefix, ema)
+    path = fetch(source)
+    return sort_weights(load_safely(path), path, prefix, ema)
 
 
 def sort_weights(content, path, prefix=None, ema=None):

@@ -1,6 +1,7 @@
 """Fashion-MNIST's idx files: where they are found and how they are read."""
 
 import gzip
+import hashlib
 import math
 import shutil
 import struct
@@ -21,6 +22,12 @@ HOW_TO_GET = (
     '--source FOLDER'
 )
 
+_SHA256 = {  # unpacked, as gzip's bytes differ by who packed them
+    'train-images-idx3-ubyte': 'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888',
+    'train-labels-idx1-ubyte': 'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+    't10k-images-idx3-ubyte': '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
+    't10k-labels-idx1-ubyte': '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+}
 _IMAGE_MAGIC = 0x00000803
 _LABEL_MAGIC = 0x00000801
 
@@ -38,11 +45,19 @@ def _missing(folder):
 
 
 def _download(folder):
-    """Let mmpretrain's own dataset class fetch the files and check their md5."""
+    """Let mmpretrain's own dataset class fetch the files; check what they hold."""
     from mmpretrain.datasets import FashionMNIST
 
     folder.mkdir(parents=True, exist_ok=True)
     FashionMNIST(data_root=str(folder), split='train', download=True)
+    for name, known in _SHA256.items():
+        path = _idx_path(folder, name)
+        opener = gzip.open if path.suffix == '.gz' else open
+        with opener(path, 'rb') as file:
+            found = hashlib.sha256(file.read()).hexdigest()
+        if found != known:
+            path.unlink()
+            raise ValueError(f'the SHA-256 of {name} is {found}, not {known}')
 
 
 def local_fashion_mnist():

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from mmghost.utils import check_int
+from mmghost.utils import check_flag, check_int
 
 from .fashion_mnist import read_fashion_mnist
 
@@ -141,8 +141,7 @@ def _write(path, content):
         raise OSError(f'{path} cannot be written.')
 
 
-def _make_split(folder, split, source, count, size, seed):
-    images, labels = read_fashion_mnist(source, SPLITS[split])
+def _make_split(folder, split, images, labels, count, size, seed):
     image_folder, mask_folder = folder / 'images' / split, folder / 'annotations' / split
     image_folder.mkdir(parents=True)
     mask_folder.mkdir(parents=True)
@@ -201,6 +200,7 @@ def make_fashion_scenes(
     check_int('val_count', val_count, 1)
     check_int('size', size, 64, 2048)
     check_int('seed', seed, 0)
+    check_flag('overwrite', overwrite)
     out_dir = Path(out_dir)
     made_with = dict(train_count=train_count, val_count=val_count, size=size, seed=seed)
     if out_dir.exists():
@@ -215,11 +215,12 @@ def make_fashion_scenes(
                 f'{out_dir} exists and {made}: give another folder'
                 + (', or --overwrite.' if known else '.')
             )
+    articles = [read_fashion_mnist(source, split) for split in SPLITS.values()]
     partial = out_dir.with_name(f'.{out_dir.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        for split, count in zip(SPLITS, (train_count, val_count)):
-            _make_split(partial, split, source, count, size, seed)
+        for split, found, count in zip(SPLITS, articles, (train_count, val_count)):
+            _make_split(partial, split, *found, count, size, seed)
         (partial / RECORD).write_text(json.dumps(made_with))
         if out_dir.exists():
             shutil.rmtree(out_dir)

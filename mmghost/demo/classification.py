@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mmghost.utils import check_int
+
 from .data import prepare_fashion_mnist
 from .report import print_report
 from .train_and_test import load_config, train_and_test
@@ -31,6 +33,9 @@ def run_classification_demo(
     Returns:
         dict: The metrics of the evaluation.
     """
+    for name, count in (('train_count', train_count), ('val_count', val_count)):
+        if count is not None:
+            check_int(name, count, 1)
     counts = dict(train=train_count, val=val_count, test=val_count)
     overrides = {
         f'{loader}_dataloader.dataset.indices': count for loader, count in counts.items() if count

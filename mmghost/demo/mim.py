@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mmghost.engine import find_whole_checkpoint
+
 
 def run_mim(command, package, config, *options, cfg_options=None):
     """Run ``mim train`` or ``mim test`` in a process of its own, its output passed on.
@@ -31,8 +33,11 @@ def run_mim(command, package, config, *options, cfg_options=None):
 
 
 def last_checkpoint(work_dir):
-    """Return the checkpoint that the last finished epoch wrote into ``work_dir``."""
-    return Path((Path(work_dir) / 'last_checkpoint').read_text().strip())
+    """Return the newest whole checkpoint in ``work_dir``."""
+    checkpoint = find_whole_checkpoint(work_dir)
+    if checkpoint is None:
+        raise RuntimeError(f'{work_dir} has no whole checkpoint.')
+    return Path(checkpoint)
 
 
 def _newest(work_dir, pattern):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmghost.utils import check_int
+
 from .mim import last_checkpoint, run_mim, test_metrics, training_log
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -33,6 +35,8 @@ def load_config(config_file, data_root=None, epochs=None, overrides=None):
     Returns:
         tuple[Config, dict]: The overridden config, and the overrides as ``--cfg-options``.
     """
+    if epochs is not None:
+        check_int('epochs', epochs, 1)
     config = Config.fromfile(config_file)
     options = dict(overrides or {})
     if data_root is not None:

@@ -1,7 +1,10 @@
+from numbers import Real
+
 import torch
 from torch.optim import Optimizer
 
 from mmghost.registry import OPTIMIZERS
+from mmghost.utils import check_type
 
 
 @OPTIMIZERS.register_module()
@@ -21,12 +24,13 @@ class RMSpropTF(Optimizer):
         momentum (float): Momentum; 0 keeps no buffer. Defaults to 0.
 
     Raises:
-        ValueError: If a value is negative.
+        TypeError, ValueError: If a value is no number, or negative.
     """
 
     def __init__(self, params, lr=0.01, alpha=0.9, eps=1e-10, weight_decay=0.0, momentum=0.0):
         defaults = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
         for name, value in defaults.items():
+            check_type(name, value, Real, 'a number >= 0')
             if not value >= 0:
                 raise ValueError(f'{name} must be a number >= 0, but got {value}.')
         super().__init__(params, defaults)

@@ -4,7 +4,7 @@ from functools import partial
 from torch import nn
 
 from mmghost.registry import MODELS
-from mmghost.utils import check_choice, check_int, check_type
+from mmghost.utils import check_choice, check_int, check_module, check_type
 
 from .ghost_bottleneck import GhostBottleneck
 
@@ -47,6 +47,7 @@ def attach_attention(model, attention_cfg, where='expanded', blocks=None):
         TypeError, ValueError: If an argument is of the wrong type or out of its range, or the
             network has no inverted residual, or has attentions there already.
     """
+    check_module('model', model)
     check_type('attention_cfg', attention_cfg, dict, 'a dict')
     if 'init_cfg' in attention_cfg:
         raise ValueError("attention_cfg must be without init_cfg: the network's is used.")

@@ -3,7 +3,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential
 
 from mmghost.registry import register_model
-from mmghost.utils import check_int
+from mmghost.utils import check_int, check_odd
 
 
 @register_model
@@ -47,9 +47,7 @@ class CBAM(BaseModule):
         super().__init__(init_cfg)
         check_int('channels', channels, 1)
         check_int('reduction', reduction, 1)
-        check_int('kernel_size', kernel_size, 1)
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, but got {kernel_size}.')
+        check_odd('kernel_size', kernel_size)
         hidden = max(1, channels // reduction)
         self.channel = Sequential(
             ConvModule(channels, hidden, 1, conv_cfg=conv_cfg, act_cfg=act_cfg),

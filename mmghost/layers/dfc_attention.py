@@ -4,7 +4,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
 from mmghost.registry import register_model
-from mmghost.utils import check_choice, check_int, check_type
+from mmghost.utils import check_choice, check_flag, check_int, check_odd
 
 
 def _halve_bilinearly(x, window):
@@ -80,14 +80,12 @@ class DFCAttention(BaseModule):
         super().__init__(init_cfg)
         check_int('in_channels', in_channels, 1)
         check_int('out_channels', out_channels, 1)
-        check_int('kernel_size', kernel_size, 1)
+        check_odd('kernel_size', kernel_size)
         check_int('dilation', dilation, 1)
-        if kernel_size % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, but got {kernel_size}.')
         check_choice('pool', pool, tuple(POOLS))
         check_choice('upsample', upsample, UPSAMPLES)
         check_choice('scale', scale, tuple(SCALES))
-        check_type('scale_first', scale_first, bool, 'True or False')
+        check_flag('scale_first', scale_first)
         self.dilation = dilation
         self.pool = pool
         self.upsample = upsample

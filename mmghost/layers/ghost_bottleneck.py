@@ -3,7 +3,7 @@ from mmengine.model import BaseModule, Sequential
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from mmghost.utils import check_choice
+from mmghost.utils import check_choice, check_flag, check_int, check_odd
 
 from .ghost_module import GhostModule
 from .ghost_module_v2 import GhostModuleV2
@@ -41,6 +41,9 @@ class GhostBottleneck(BaseModule):
     Shape:
         ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``,
         or with ``dilate`` to ``(N, out_channels, H, W)``.
+
+    Raises:
+        TypeError, ValueError: If an argument is of the wrong type or out of its range.
     """
 
     def __init__(
@@ -62,6 +65,13 @@ class GhostBottleneck(BaseModule):
         init_cfg=None,
     ):
         super().__init__(init_cfg)
+        check_int('mid_channels', mid_channels, 1)
+        check_odd('kernel_size', kernel_size)
+        check_int('stride', stride, 1, 2)
+        check_int('dilation', dilation, 1)
+        check_flag('dilate', dilate)
+        check_flag('with_se', with_se)
+        check_flag('with_cp', with_cp)
         check_choice('enhance', enhance, ENHANCEMENTS)
         self.with_cp = with_cp
         linear = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=None)

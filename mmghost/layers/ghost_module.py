@@ -4,7 +4,7 @@ import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
-from mmghost.utils import as_pair, check_int, check_optional_dict, check_type
+from mmghost.utils import as_pair, check_int, check_layer_cfg, check_odd, check_type
 
 
 class GhostModule(BaseModule):
@@ -64,14 +64,12 @@ class GhostModule(BaseModule):
         check_int('in_channels', in_channels, 1)
         check_int('out_channels', out_channels, 1)
         check_int('ratio', ratio, 2)
-        check_int('cheap_kernel_size', cheap_kernel_size, 1)
-        if cheap_kernel_size % 2 == 0:
-            raise ValueError(f'cheap_kernel_size must be odd, but got {cheap_kernel_size}.')
+        check_odd('cheap_kernel_size', cheap_kernel_size)
         if bias != 'auto':
             check_type('bias', bias, bool, "True, False or 'auto'")
-        check_optional_dict('conv_cfg', conv_cfg)
-        check_optional_dict('norm_cfg', norm_cfg)
-        check_optional_dict('act_cfg', act_cfg)
+        check_layer_cfg('conv_cfg', conv_cfg)
+        check_layer_cfg('norm_cfg', norm_cfg)
+        check_layer_cfg('act_cfg', act_cfg)
         kernel_size = as_pair('kernel_size', kernel_size, 1)
         stride = as_pair('stride', stride, 1)
         dilation = as_pair('dilation', dilation, 1)

@@ -1,4 +1,5 @@
 from mmghost.registry import MODELS
+from mmghost.utils import check_type
 
 from .dfc_attention import DFCAttention
 from .gated_concat import gated_concat
@@ -39,6 +40,7 @@ class GhostModuleV2(GhostModule):
         for name, only in (('kernel_size', 1), ('stride', 1), ('padding', None)):
             if kwargs.get(name, only) != only:
                 raise ValueError(f'{name} must be {only} in GhostModuleV2, but got {kwargs[name]}.')
+        check_type('attention_cfg', attention_cfg, dict, 'a dict')
         super().__init__(
             in_channels,
             out_channels,

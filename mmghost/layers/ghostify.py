@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from mmcv.cnn import Conv2d
 from torch import nn
 
-from mmghost.utils import check_int, check_type
+from mmghost.utils import check_int, check_module, check_type
 
 from .ghost_module import GhostModule
 
@@ -45,7 +45,7 @@ def ghostify(model, ratio=2, cheap_kernel_size=3, norm_cfg=None, act_cfg=None, s
         ValueError: If an argument is out of its range, a name in ``skip`` is that of no module,
             or no convolution can be replaced; the network is then as it was.
     """
-    check_type('model', model, nn.Module, 'an nn.Module')
+    check_module('model', model)
     check_int('ratio', ratio, 2)
     check_type('skip', skip, (list, tuple), 'a list or tuple of names')
     kept = _kept_modules(model, skip)
@@ -56,8 +56,9 @@ def ghostify(model, ratio=2, cheap_kernel_size=3, norm_cfg=None, act_cfg=None, s
     }
     if not ghosts:
         raise ValueError(
-            f'{type(model).__name__} has no convolution to replace: an ungrouped Conv2d with zero '
-            f'padding and at least {ratio} output channels, outside of skip={skip!r}.'
+            f'the model, {type(model).__name__}, has no convolution to replace: an ungrouped '
+            f'Conv2d with zero padding and at least {ratio} output channels, outside of '
+            f'skip={skip!r}.'
         )
     for parent in list(model.modules()):
         for name, child in parent._modules.items():

@@ -1,7 +1,11 @@
 """Argument checks whose messages name the argument, its value and what is allowed."""
 
 import math
+from difflib import get_close_matches
 from numbers import Integral, Real
+
+import torch
+from mmengine.registry import MODELS
 
 
 def check_type(name, value, types, allowed):
@@ -36,6 +40,40 @@ def check_optional_dict(name, value):
         check_type(name, value, dict, 'a dict or None')
 
 
+def check_layer_cfg(name, value):
+    """Raise unless ``value`` is None or the config of a registered layer."""
+    if value is None:
+        return
+    check_type(name, value, dict, 'a dict or None')
+    kind = value.get('type')
+    if isinstance(kind, str):
+        with MODELS.switch_scope_and_registry(None) as registry:
+            if registry.get(kind) is None:
+                hint = nearest(kind, MODELS.module_dict) or '.'
+                raise ValueError(
+                    f'{name} must be the config of a layer, but {kind!r} is none{hint}'
+                )
+    elif kind is None:
+        raise ValueError(f'{name} must have a type, but got {value!r}.')
+
+
+def check_module(name, value):
+    """Raise a TypeError unless ``value`` is a module."""
+    check_type(name, value, torch.nn.Module, 'an nn.Module')
+
+
+def check_flag(name, value):
+    """Raise a TypeError unless ``value`` is a boolean."""
+    check_type(name, value, bool, 'True or False')
+
+
+def check_odd(name, value):
+    """Raise unless ``value`` is an odd integer above zero."""
+    check_int(name, value, 1)
+    if value % 2 == 0:
+        raise ValueError(f'{name} must be odd, but got {value}.')
+
+
 def check_choice(name, value, choices):
     """Raise unless ``value`` is one of ``choices``, numbers of one type."""
     allowed = f'one of {", ".join(map(str, choices))}'
@@ -60,3 +98,32 @@ def as_pair(name, value, low):
     if len(pair) != 2 or min(pair) < low:
         raise ValueError(f'{name} must be {allowed}, but got {value}.')
     return pair
+
+
+def nearest(word, known, cutoff=0.6):
+    """Return ", did you mean 'x'?" for the nearest of ``known``, '' where none is near."""
+    found = get_close_matches(str(word), list(map(str, known)), 1, cutoff)
+    return f', did you mean {found[0]!r}?' if found else ''
+
+
+def check_options(name, options, known):
+    """Raise a TypeError if one of ``options`` is not ``known``, with the nearest that is."""
+    for option in options:
+        if option not in known:
+            raise TypeError(f'{name} has no option {option!r}{nearest(option, known) or "."}')
+
+
+def check_images(x, channels):
+    """Raise unless ``x`` is a batch of floating point maps of so many channels.
+
+    Nothing here depends on values, and nothing is done in a traced graph.
+    """
+    if torch.jit.is_tracing():
+        return
+    allowed = f'a floating point tensor (N, {channels}, H, W)'
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(f'the input must be {allowed}, but got a {type(x).__name__}.')
+    if not x.is_floating_point():
+        raise TypeError(f'the input must be {allowed}, but is {x.dtype}.')
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f'the input must be {allowed}, but is {tuple(x.shape)}.')

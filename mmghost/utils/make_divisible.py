@@ -1,3 +1,6 @@
+from .checks import check_int, check_positive
+
+
 def make_divisible(value, divisor=4):
     """Round a channel count to a multiple of ``divisor``, never more than 10 % below it.
 
@@ -9,6 +12,11 @@ def make_divisible(value, divisor=4):
 
     Returns:
         int: The rounded channel count.
+
+    Raises:
+        TypeError, ValueError: If one is no number above 0.
     """
+    check_positive('value', value)
+    check_int('divisor', divisor, 1)
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * value else rounded + divisor

@@ -1,11 +1,23 @@
 """Running the train and test tools of whichever mm package a config is for."""
 
 import importlib.util
+import logging
 import runpy
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
+from unittest import mock
 
 from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from mmengine.runner import checkpoint as checkpoint_module
+
+from mmghost.engine import make_resumable
+
+from .check_config import check_config
+from .mistakes import explain, mistakes_named
 
 SCOPES = ('mmdet', 'mmseg', 'mmpretrain')
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -60,10 +72,24 @@ def run_mm_tool(name, description):
     config_file = Path(files[0])
     if not config_file.is_file():
         sys.exit(f'error: there is no config file {config_file}.')
+    with mistakes_named():
+        _run(name, config_file)
+
+
+def _refuse_other_models(error, logger):
+    """Raise a ValueError if mmengine found weights missing or of other shapes, else log it."""
+    faults = [line for line in str(error).splitlines() if line.startswith(('missing', 'size'))]
+    if faults:
+        reason = shorten(faults[0], 160, placeholder=' ...')
+        raise ValueError(f'it is of another model: {reason}') from error
+    print_log(str(error), logger=logger, level=logging.WARNING)
+
+
+def _run(name, config_file):
     try:
         scope = config_scope(Config.fromfile(config_file))
-    except ValueError as error:
-        sys.exit(f'error: {config_file}: {error}')
+    except Exception as error:
+        raise ValueError(f'{config_file}: {explain(error)}') from error
     spec = importlib.util.find_spec(scope)
     if spec is None:
         sys.exit(f'error: {config_file} is for {scope}, which is not installed.')
@@ -71,4 +97,45 @@ def run_mm_tool(name, description):
     if not script.is_file():
         sys.exit(f'error: {scope} is installed without its tools ({script} is missing).')
     sys.argv[0] = str(script)
-    runpy.run_path(str(script), run_name='__main__')
+    with _careful_runner(training=name == 'train'):
+        runpy.run_path(str(script), run_name='__main__')
+
+
+@contextmanager
+def _careful_runner(training):
+    """Let mmengine's Runner check configs, go on exactly, and refuse weights of other models."""
+    build = Runner.from_cfg.__func__
+    load = checkpoint_module.load_state_dict
+    load_file = Runner.load_checkpoint
+    resuming = False
+
+    def build_carefully(cls, config):
+        nonlocal resuming
+        check_config(config)
+        resuming = config.get('resume', False)
+        return build(cls, make_resumable(config) if training else config)
+
+    def load_carefully(module, state_dict, strict=False, logger=None):
+        if training and not resuming:  # fine-tuning takes what fits
+            load(module, state_dict, strict, logger)
+            return
+        try:
+            load(module, state_dict, True, logger)
+        except RuntimeError as error:
+            _refuse_other_models(error, logger)
+
+    def load_file_by_name(self, filename, *args, **kwargs):
+        try:
+            return load_file(self, filename, *args, **kwargs)
+        except Exception as error:
+            reason = explain(error)
+            raise ValueError(
+                reason if str(filename) in reason else f'checkpoint {filename}: {reason}'
+            ) from error
+
+    with (
+        mock.patch.object(Runner, 'load_checkpoint', load_file_by_name),
+        mock.patch.object(Runner, 'from_cfg', classmethod(build_carefully)),
+        mock.patch.object(checkpoint_module, 'load_state_dict', load_carefully),
+    ):
+        yield

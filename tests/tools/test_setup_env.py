@@ -109,6 +109,18 @@ def test_unsupported_python(setup_env, monkeypatch, version):
         setup_env.check_python()
 
 
+def test_another_archive_is_refused(setup_env, tmp_path):
+    archive = tmp_path / 'mmcv-2.1.0.tar.gz'
+    archive.write_bytes(b'not what was pinned')
+    with pytest.raises(setup_env.SetupError, match='SHA-256 of mmcv-2.1.0.tar.gz is'):
+        setup_env.check_sha256(archive)
+
+
+def test_the_pinned_archive_has_a_checksum(setup_env):
+    name = f'mmcv-{setup_env.read_constraints((3, 11))["mmcv"]}.tar.gz'
+    assert name in setup_env.CHECKSUMS.read_text()
+
+
 def test_too_little_disk(setup_env, tmp_path):
     with pytest.raises(setup_env.SetupError, match='too little disk space: 100000000 GB'):
         setup_env.check_disk(tmp_path / 'not' / 'yet', 100_000_000)

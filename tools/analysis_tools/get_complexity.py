@@ -1,12 +1,12 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
 import argparse
-import sys
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.analysis import count_complexity
+from mmghost.utils.mistakes import mistakes_named
 from mmghost.utils.mm_tools import config_scope
 
 
@@ -21,19 +21,17 @@ def parse_args():
 
 def main():
     args = parse_args()
-    try:
+    with mistakes_named(args.config):
         config = Config.fromfile(args.config)
         init_default_scope(config_scope(config))
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {args.config}: {error}')
-    model = MODELS.build(config.model)
-    in_channels = config.model.backbone.get('in_channels', 3)
-    for name, part in (('model', model), ('backbone', model.backbone)):
-        parameters, multiply_adds = count_complexity(part, args.size, in_channels)
-        print(
-            f'{name:9} {parameters / 1e6:.2f} M parameters, {multiply_adds / 1e6:.1f} M '
-            f'multiply-adds at {args.size[0]}x{args.size[1]}'
-        )
+        model = MODELS.build(config.model)
+        in_channels = config.model.backbone.get('in_channels', 3)
+        for name, part in (('model', model), ('backbone', model.backbone)):
+            parameters, multiply_adds = count_complexity(part, args.size, in_channels)
+            print(
+                f'{name:9} {parameters / 1e6:.2f} M parameters, {multiply_adds / 1e6:.1f} M '
+                f'multiply-adds at {args.size[0]}x{args.size[1]}'
+            )
 
 
 if __name__ == '__main__':

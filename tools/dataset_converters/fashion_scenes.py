@@ -1,9 +1,9 @@
 """Make the fashion scenes, a detection and segmentation data set of real Fashion-MNIST images."""
 
 import argparse
-import sys
 
 from mmghost.datasets import find_fashion_mnist, make_fashion_scenes
+from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
@@ -29,11 +29,9 @@ def parse_args():
 def main():
     args = vars(parse_args())
     out_dir, source = args.pop('out_dir'), args.pop('source')
-    try:
+    with mistakes_named():
         source = find_fashion_mnist(source)
         made = make_fashion_scenes(out_dir, source, **args)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
     print(f'{out_dir}: made from {source}' if made else f'{out_dir}: up to date')
 
 

@@ -1,9 +1,9 @@
 """Write GhostNet weights of the authors, timm or mmghost as a clean checkpoint."""
 
 import argparse
-import sys
 
 from mmghost.checkpoint import convert_checkpoint
+from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
@@ -27,10 +27,9 @@ def parse_args():
 
 
 def main():
-    try:
-        meta = convert_checkpoint(**vars(parse_args()))
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    args = parse_args()
+    with mistakes_named():
+        meta = convert_checkpoint(**vars(args))
     for name, value in meta.items():
         print(f'{name}: {value}')
 

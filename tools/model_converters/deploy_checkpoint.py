@@ -4,9 +4,9 @@ The written checkpoint is loaded with --cfg-options model.backbone.deploy=True.
 """
 
 import argparse
-import sys
 
 from mmghost.deploy import deploy_checkpoint
+from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
@@ -18,10 +18,9 @@ def parse_args():
 
 
 def main():
-    try:
-        deploy_checkpoint(**vars(parse_args()))
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    args = parse_args()
+    with mistakes_named():
+        deploy_checkpoint(**vars(args))
 
 
 if __name__ == '__main__':

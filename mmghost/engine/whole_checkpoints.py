@@ -1,0 +1,96 @@
+"""Which checkpoint an interrupted training goes on from."""
+
+import logging
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from mmengine import runner as mmengine_runner
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+
+from .atomic_writes import remove_partial_files
+
+_NUMBERED = re.compile(r'(?!best_).*?(\d+)\.pth')
+_PARTS = ('meta', 'state_dict', 'message_hub')
+
+
+def _number(path):
+    match = _NUMBERED.fullmatch(path.name)
+    return int(match[1]) if match else -1
+
+
+def _fault(path):
+    """Say what is wrong with a checkpoint to go on from, None if nothing is."""
+    if not path.is_file():
+        return 'it does not exist'
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            return f'its {damaged} is damaged'
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:
+        return f'it is no whole checkpoint ({str(error).splitlines()[0]})'
+    missing = [part for part in _PARTS if part not in content]
+    return f'it has no {missing[0]}' if missing else None
+
+
+def _candidates(work_dir):
+    """List the checkpoints of a folder, the one to go on from first, whole or not."""
+    record = work_dir / 'last_checkpoint'
+    named = Path(record.read_text().strip()) if record.is_file() else None
+    folders = {work_dir} | ({named.parent} if named else set())
+    found = {path for folder in folders for path in folder.glob('*.pth') if _number(path) >= 0}
+    found = sorted(found, key=lambda path: (path.stat().st_mtime_ns, _number(path)), reverse=True)
+    if named is None:
+        return found
+    others = [path for path in found if path.resolve() != named.resolve()]
+    if not named.is_file():
+        return [named, *others]
+    # A run may be killed between writing a checkpoint and recording that it did
+    written = named.stat().st_mtime_ns
+    newer = [
+        path
+        for path in others
+        if path.stat().st_mtime_ns > written and _number(path) > _number(named)
+    ]
+    return [*newer, named, *(path for path in others if path not in newer)]
+
+
+def find_whole_checkpoint(work_dir):
+    """Find the newest checkpoint of a run that is whole, and log which were passed over.
+
+    Every byte of it is checked against the file's checksums.
+
+    Args:
+        work_dir (str | Path): The run's folder.
+
+    Returns:
+        str | None: The checkpoint, None if there is none.
+    """
+    work_dir = Path(work_dir)
+    candidates = _candidates(work_dir)
+    if is_main_process():
+        for folder in {work_dir, *(path.parent for path in candidates)}:
+            remove_partial_files(folder)
+    for path in candidates:
+        fault = _fault(path)
+        if fault is None:
+            return str(path)
+        print_log(
+            f'Checkpoint {path} is passed over: {fault}.', logger='current', level=logging.WARNING
+        )
+    print_log(
+        f'There is no checkpoint to resume from in {work_dir}: the training begins anew.',
+        logger='current',
+        level=logging.WARNING,
+    )
+    return None
+
+
+def resume_from_whole_checkpoints():
+    """Let mmengine's ``resume`` without a file take what :func:`find_whole_checkpoint` finds."""
+    for module in (mmengine_runner, mmengine_runner.checkpoint, mmengine_runner.runner):
+        module.find_latest_checkpoint = find_whole_checkpoint

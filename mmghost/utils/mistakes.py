@@ -1,0 +1,134 @@
+"""One line for a user's mistake, where OpenMMLab's packages give a traceback."""
+
+import inspect
+import re
+import sys
+import traceback
+from contextlib import contextmanager
+
+from mmengine.registry import OPTIMIZERS, Registry
+
+from .checks import nearest
+
+_OPTION = re.compile(r"(\S+)\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _frames(error):
+    return [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+
+def _parameters(function):
+    """Name the parameters of a class or function, a class's bases' where it passes them on."""
+    if not inspect.isclass(function):
+        return list(inspect.signature(function).parameters)
+    names = []
+    for cls in function.__mro__:
+        if '__init__' in vars(cls) and cls is not object:
+            parameters = inspect.signature(cls.__init__).parameters.values()
+            names += [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+    return [name for name in names if name != 'self']
+
+
+def _called(name, frames):
+    """Find what was called: what a registry was building, or else what the name stands for."""
+    for frame in reversed(frames):
+        built = frame.f_locals.get('obj_cls')
+        if inspect.isclass(built) and name in [cls.__name__ for cls in built.__mro__]:
+            return built
+    for frame in reversed(frames):
+        found = frame.f_locals.get(name) or frame.f_globals.get(name)
+        if callable(found):
+            return found
+    return frames[-1].f_locals.get('obj_cls')
+
+
+def _unknown_option(error):
+    match = _OPTION.search(str(error))
+    if match is None:
+        return None
+    called = _called(match[1].split('.')[0], _frames(error))
+    if called is None:
+        return str(error)
+    hint = nearest(match[2], _parameters(called))
+    return f'{called.__name__} has no option {match[2]!r}{hint or "."}'
+
+
+def _unknown_type(error):
+    """Name the nearest entry of the registry that did not have a type."""
+    found = _frames(error)[-1].f_locals
+    registry, name = found.get('registry'), found.get('obj_type')
+    if not (isinstance(registry, Registry) and isinstance(name, str)):
+        return None
+    known, node = [], registry
+    while node is not None:
+        for entries in (node, *node.children.values()):
+            known += entries.module_dict
+        node = node.parent
+    hint = nearest(name.rpartition('.')[2], known)
+    return f'there is no {name!r} in the registry of {registry.name}s{hint or "."}'
+
+
+def _unknown_optimizer(error):
+    """Name the nearest optimizer; mmengine looks at the parameters of what it did not find."""
+    for frame in reversed(_frames(error)):
+        kind = (frame.f_locals.get('optimizer_cfg') or {}).get('type')
+        if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:
+            return f'there is no optimizer {kind!r}{nearest(kind, OPTIMIZERS.module_dict) or "."}'
+    return None
+
+
+def explain(error):
+    """Say in one line what is wrong.
+
+    Args:
+        error (Exception): What was raised.
+
+    Returns:
+        str: The reason; for an option or a type that there is not, with the nearest there is.
+    """
+    if isinstance(error, TypeError):
+        found = _unknown_option(error)
+        if found:
+            return found
+        found = _unknown_optimizer(error)
+        if found:
+            return found
+    if isinstance(error, KeyError):
+        found = _unknown_type(error)
+        if found:
+            return found
+        return f'{error.args[0]!r} is missing.' if error.args else 'a key is missing.'
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if isinstance(error, SyntaxError):
+        files = [frame.f_locals.get('filename') for frame in _frames(error)]
+        return f'{next((file for file in files if file), error.filename)}: {error.msg}'
+    # What a data worker raised ends with its error
+    return lines[-1] if lines[0].startswith('Caught ') else lines[0]
+
+
+def _is_of_an_iteration(error):
+    return any(frame.f_code.co_name == 'run_iter' for frame in _frames(error))
+
+
+@contextmanager
+def mistakes_named(subject=None):
+    """End the program with one line, and exit status 1, where it fails.
+
+    Only what fails within an iteration of a training keeps its traceback: that is not in what the
+    user gave. ``python -X dev`` shows it in any case.
+
+    Args:
+        subject (str, optional): What the line begins with, a file for one. Defaults to None.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_of_an_iteration(error):
+            raise
+        if sys.flags.dev_mode:
+            traceback.print_exc()
+        sys.exit(f'error: {subject}: {explain(error)}' if subject else f'error: {explain(error)}')

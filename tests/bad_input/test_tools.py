@@ -1,0 +1,331 @@
+"""Every tool, given what it cannot work with: one line that names it, and nothing left behind."""
+
+import errno
+import json
+import os
+import runpy
+import shutil
+import sys
+
+import pytest
+import timm
+import torch
+from helpers import ROOT
+from mmengine.config import Config
+from mmengine.runner import runner
+from tiny_configs import CLASSIFICATION, DETECTION, filled
+
+CONVERT = 'model_converters/convert_ghostnet.py'
+DEPLOY = 'model_converters/deploy_checkpoint.py'
+COMPLEXITY = 'analysis_tools/get_complexity.py'
+SCENES = 'dataset_converters/fashion_scenes.py'
+
+
+class Malicious:
+    def __reduce__(self):
+        return (os.mkdir, ('executed',))
+
+
+@pytest.fixture(scope='module')
+def samples(tmp_path_factory, scenes, folders, idx_folder):
+    """Configs, good and bad, and files that are no checkpoint, or one of something else."""
+    folder = tmp_path_factory.mktemp('samples')
+    classifier = filled(CLASSIFICATION, scenes, folders)
+    changes = {
+        'good': '',
+        'option': "model['backbone']['widen_facto'] = 0.5",
+        'type': "model['backbone']['type'] = 'mmghost.GhostNetV22'",
+        'plain_type': "model['neck']['type'] = 'GlobalAveragePoolin'",
+        'head': "model['head']['num_class'] = 3",
+        'value': "model['backbone']['widen_factor'] = -1",
+        'norm': "model['backbone']['norm_cfg'] = dict(type='BatchNorm9')",
+        'top': "optim_wraper = dict(optimizer=dict(type='SGD', lr=1))",
+        'optimizer': "optim_wrapper['optimizer']['type'] = 'AdanW'",
+        'optimizer_option': "optim_wrapper['optimizer']['weight_deca'] = 0.1",
+        'loader': "train_dataloader['batchsize'] = 3",
+        'loop': "train_cfg['max_epoch'] = 3",
+        'scheduler': "param_scheduler[1]['T_mx'] = 3",
+        'hook': "default_hooks['checkpoint']['intervall'] = 2",
+        'folder': "train_dataloader['dataset']['data_root'] = 'no/such/folder'",
+        'pipeline': "train_dataloader['dataset']['pipeline'][0]['type'] = 'LoadImage'",
+        'evaluator': "val_evaluator['type'] = 'Acuracy'",
+        'no_model': 'del model',
+        'no_loop': 'del optim_wrapper',
+        'weights': "model['backbone']['init_cfg'] = dict(type='Pretrained', checkpoint='gone.pth')",
+        'resize': "train_dataloader['dataset']['pipeline'].insert(1, dict(type='Resize'))",
+        'wide': "model['backbone']['widen_factor'] = 1.0\nmodel['head']['in_channels'] = 960",
+        'v1': "model['backbone']['type'] = 'mmghost.GhostNet'",
+        'deep': "model['backbone']['out_indices'] = (4, 5)",
+    }
+    for name, change in changes.items():
+        (folder / f'{name}.py').write_text(f'{classifier}\n{change}\n')
+    (folder / 'syntax.py').write_text('model = dict(')
+    (folder / 'error.py').write_text('model = 1 / 0')
+    (folder / 'base.py').write_text("_base_ = './absent.py'")
+    (folder / 'zoo.py').write_text("_base_ = 'mmdet::yolo/no_such_config.py'")
+    (folder / 'broken.json').write_text('{"model": ')
+    (folder / 'list.json').write_text('[]')
+    (folder / 'detector.py').write_text(filled(DETECTION, scenes, folders))
+
+    model = Config.fromfile(folder / 'good.py').model
+    from mmengine.registry import MODELS, init_default_scope
+
+    init_default_scope('mmpretrain')
+    good = dict(meta={}, state_dict=MODELS.build(model).state_dict(), message_hub={})
+    torch.save(good, folder / 'good.pth')
+    whole = (folder / 'good.pth').read_bytes()
+    (folder / 'short.pth').write_bytes(whole[: len(whole) // 2])
+    (folder / 'text.pth').write_text('not a checkpoint')
+    (folder / 'empty.pth').write_bytes(b'')
+    (folder / 'short.safetensors').write_bytes(b'\x08\x00\x00\x00\x00\x00\x00\x00{}')
+    (folder / 'folder.pth').mkdir()
+    torch.save([1], folder / 'list.pth')
+    torch.save(dict(state_dict={}, meta=Malicious()), folder / 'malicious.pth')
+    torch.save(timm.create_model('mobilenetv3_small_050').state_dict(), folder / 'other.pth')
+    lacking = {k: v for k, v in good['state_dict'].items() if 'stages.3' not in k}
+    torch.save(dict(good, state_dict=lacking), folder / 'lacking.pth')
+    extra = dict(good['state_dict'], surplus=torch.zeros(1))
+    torch.save(dict(good, state_dict=extra), folder / 'extra.pth')
+    for kind in ('short', 'magic', 'labels', 'lacking'):
+        shutil.copytree(idx_folder, folder / f'idx_{kind}')
+    images = folder / 'idx_short' / 'train-images-idx3-ubyte.gz'
+    images.write_bytes(images.read_bytes()[:-100])
+    (folder / 'idx_magic' / 't10k-images-idx3-ubyte.gz').unlink()
+    (folder / 'idx_magic' / 't10k-images-idx3-ubyte').write_bytes(b'\x00\x00\x08\x01' + bytes(20))
+    shutil.copy(
+        folder / 'idx_labels' / 't10k-labels-idx1-ubyte.gz',
+        folder / 'idx_labels' / 'train-labels-idx1-ubyte.gz',
+    )
+    (folder / 'idx_lacking' / 't10k-labels-idx1-ubyte.gz').unlink()
+    return folder
+
+
+@pytest.fixture
+def run_tool(samples, tmp_path, monkeypatch, idx_folder):
+    """Run a tool in a folder with an output that exists; return its exit status."""
+    monkeypatch.setattr(Config, 'pretty_text', '')
+    monkeypatch.setattr(runner, 'collect_env', dict)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'taken').write_text('mine')
+
+    def run(name, *words):
+        words = [
+            str(word).replace('@', f'{samples}/').replace('IDX', str(idx_folder)) for word in words
+        ]
+        monkeypatch.setattr(sys, 'argv', [name, *words])
+        try:
+            runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+        except SystemExit as end:
+            return end.code
+        return 0
+
+    return run
+
+
+def assert_named(code, message, folder):
+    assert isinstance(code, str) and code.startswith('error: '), code
+    assert message in code and '\n' not in code, code
+    assert not (folder / 'executed').exists()
+    assert (folder / 'taken').read_text() == 'mine'
+
+
+# Tools that write one thing: (tool, words, message)
+WRITERS = [
+    (CONVERT, ('absent.pth', 'out.pth'), 'checkpoint absent.pth does not exist'),
+    (CONVERT, ('@folder.pth', 'out.pth'), 'folder.pth is a folder'),
+    (CONVERT, ('@text.pth', 'out.pth'), 'text.pth'),
+    (CONVERT, ('@empty.pth', 'out.pth'), 'empty.pth'),
+    (CONVERT, ('@short.pth', 'out.pth'), 'short.pth is not a whole checkpoint'),
+    (CONVERT, ('@short.safetensors', 'out.pth'), 'not a whole safetensors file'),
+    (CONVERT, ('@list.pth', 'out.pth'), 'list.pth holds a list'),
+    (CONVERT, ('@malicious.pth', 'out.pth'), 'malicious.pth is no checkpoint that can be loaded'),
+    (CONVERT, ('@other.pth', 'out.pth'), 'other.pth holds no GhostNet'),
+    (CONVERT, ('@good.pth', 'out.pth', '--prefix', 'neck.'), "begin with 'neck.'"),
+    (CONVERT, ('@good.pth', 'out.pth', '--ema'), 'has no EMA weights'),
+    (CONVERT, ('@good.pth', 'taken'), 'taken exists'),
+    (CONVERT, ('@good.pth', 'taken/out.pth'), 'taken'),
+    (CONVERT, ('http://localhost:9/ck.pth', 'out.pth'), 'localhost:9/ck.pth'),
+    (DEPLOY, ('absent.py', '@good.pth', 'out.pth'), 'no file absent.py'),
+    (DEPLOY, ('@good.py', 'absent.pth', 'out.pth'), 'no file absent.pth'),
+    (DEPLOY, ('@syntax.py', '@good.pth', 'out.pth'), 'syntax.py'),
+    (DEPLOY, ('@option.py', '@good.pth', 'out.pth'), "did you mean 'widen_factor'"),
+    (DEPLOY, ('@good.py', '@short.pth', 'out.pth'), 'short.pth'),
+    (
+        DEPLOY,
+        ('@good.py', '@malicious.pth', 'out.pth'),
+        'malicious.pth is no checkpoint that can be loaded safely',
+    ),
+    (DEPLOY, ('@good.py', '@text.pth', 'out.pth'), 'text.pth'),
+    (DEPLOY, ('@wide.py', '@good.pth', 'out.pth'), 'model'),
+    (DEPLOY, ('@good.py', '@lacking.pth', 'out.pth'), 'model'),
+    (DEPLOY, ('@good.py', '@good.pth', 'taken'), 'taken exists'),
+    (DEPLOY, ('@good.py', '@good.pth', 'taken/out.pth'), 'taken'),
+    (COMPLEXITY, ('absent.py',), 'absent.py'),
+    (COMPLEXITY, ('@syntax.py',), 'syntax.py'),
+    (COMPLEXITY, ('@error.py',), 'error.py: division by zero'),
+    (COMPLEXITY, ('@base.py',), 'absent.py'),
+    (COMPLEXITY, ('@broken.json',), 'broken.json'),
+    (COMPLEXITY, ('@list.json',), 'list.json'),
+    (COMPLEXITY, ('@no_model.py',), 'no_model.py'),
+    (COMPLEXITY, ('@type.py',), "did you mean 'GhostNetV2'"),
+    (COMPLEXITY, ('@value.py',), 'widen_factor must be'),
+    (COMPLEXITY, ('@good.py', '--size', '0', '64'), 'each side of the size must be'),
+    (COMPLEXITY, ('@good.py', '--size', '64', '-1'), 'each side of the size must be'),
+    (SCENES, ('--source', 'absent'), 'absent lacks'),
+    (SCENES, ('--source', '@idx_short'), 'train-images-idx3-ubyte.gz is not a whole gzip file'),
+    (SCENES, ('--source', '@idx_magic'), 't10k-images-idx3-ubyte must begin with the idx magic'),
+    (SCENES, ('--source', '@idx_labels'), '40 images but 20 labels'),
+    (SCENES, ('--source', '@idx_lacking'), 'lacks t10k-labels-idx1-ubyte'),
+    (SCENES, ('--source', 'IDX', '--out-dir', 'taken'), 'taken exists and is not a data set'),
+    (SCENES, ('--source', 'IDX', '--out-dir', 'taken/in'), 'taken'),
+    (SCENES, ('--source', 'IDX', '--train-count', '0'), 'train_count must be'),
+    (SCENES, ('--source', 'IDX', '--val-count', '-3'), 'val_count must be'),
+    (SCENES, ('--source', 'IDX', '--size', '20000'), 'size must be'),
+    (SCENES, ('--source', 'IDX', '--seed', '-1'), 'seed must be'),
+    ('demo.py', ('det', '--source', 'absent', '--data-root', 'data'), 'absent lacks'),
+    ('demo.py', ('seg', '--source', '@idx_short', '--data-root', 'data'), 'whole gzip'),
+    ('demo.py', ('cls', '--source', '@idx_magic', '--data-root', 'data'), 'idx magic'),
+    ('demo.py', ('det', '--source', 'IDX', '--train-count', '0'), 'train_count must be'),
+    ('demo.py', ('seg', '--source', 'IDX', '--epochs', '0'), 'epochs must be'),
+    ('demo.py', ('cls', '--source', 'IDX', '--val-count', '-1'), 'val_count must be'),
+    ('paper_tables.py', ('--table', '99'), 'there is no such table'),
+]
+
+
+@pytest.mark.parametrize(('tool', 'words', 'message'), WRITERS)
+def test_writers(tool, words, message, run_tool, tmp_path):
+    assert_named(run_tool(tool, *words), message, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['taken']
+
+
+@pytest.mark.parametrize('step', ['write', 'replace'])
+@pytest.mark.parametrize(
+    ('tool', 'words'),
+    [
+        (CONVERT, ('@good.pth', 'out.pth')),
+        (DEPLOY, ('@good.py', '@good.pth', 'out.pth')),
+        (SCENES, ('--source', 'IDX', '--train-count', '1', '--val-count', '1')),
+    ],
+)
+def test_a_full_disk(tool, words, step, run_tool, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    if step == 'write':
+        monkeypatch.setattr(torch, 'save', full)
+        monkeypatch.setattr(json, 'dumps', full)
+    else:
+        monkeypatch.setattr(os, 'replace', full)
+        monkeypatch.setattr('pathlib.Path.rename', full)
+    assert_named(run_tool(tool, *words), 'No space left on device', tmp_path)
+    left = [path for path in tmp_path.rglob('*') if path.is_file()]
+    assert [path.name for path in left] == ['taken']
+
+
+# Words for tools/train.py, and what must be said
+TRAININGS = [
+    (('@option.py',), "GhostNetV2 has no option 'widen_facto', did you mean 'widen_factor'?"),
+    (
+        ('@type.py',),
+        "no 'mmghost.GhostNetV22' in the registry of models, did you mean 'GhostNetV2'",
+    ),
+    (('@plain_type.py',), "did you mean 'GlobalAveragePooling'?"),
+    (('@head.py',), "has no option 'num_class', did you mean 'num_classes'?"),
+    (('@value.py',), 'widen_factor must be a finite number above 0, but got -1'),
+    (('@norm.py',), "norm_cfg must be the config of a layer, but 'BatchNorm9' is none"),
+    (('@top.py',), "has 'optim_wraper', which nothing reads, did you mean 'optim_wrapper'?"),
+    (('@optimizer.py',), "did you mean 'AdamW'?"),
+    (('@optimizer_option.py',), "did you mean 'weight_decay'?"),
+    (('@loader.py',), "did you mean 'batch_size'?"),
+    (('@loop.py',), "did you mean 'max_epochs'?"),
+    (('@scheduler.py',), "did you mean 'T_max'?"),
+    (('@hook.py',), "no option 'intervall', did you mean 'interval'?"),
+    (('@folder.py',), 'no/such/folder'),
+    (('@pipeline.py',), "no 'LoadImage' in the registry of transforms, did you mean"),
+    (('@evaluator.py',), "did you mean 'Accuracy'?"),
+    (('@no_model.py',), 'model'),
+    (('@no_loop.py',), 'optim_wrapper'),
+    (('@weights.py',), 'checkpoint gone.pth does not exist'),
+    (('@resize.py',), 'scale'),
+    (('@syntax.py',), 'syntax.py'),
+    (('@error.py',), 'error.py: division by zero'),
+    (('@base.py',), 'absent.py'),
+    (('@zoo.py',), 'no_such_config'),
+    (('@broken.json',), 'broken.json'),
+    (('@list.json',), 'list.json'),
+    (('absent.py',), 'no config file absent.py'),
+    (('@good.py', '--work-dir', 'taken/work'), 'taken'),
+    (('@good.py', '--cfg-options', 'model.backbone.out_indice=5'), "did you mean 'out_indices'"),
+    (('@good.py', '--cfg-options', 'model.backbon.depth=5'), "did you mean 'backbone'"),
+    (('@good.py', '--cfg-options', 'load_from=absent.pth'), 'absent.pth'),
+    (
+        ('@good.py', '--cfg-options', 'load_from=@malicious.pth'),
+        'malicious.pth is no checkpoint that can be loaded safely',
+    ),
+    (('@good.py', '--resume', 'absent.pth'), 'absent.pth can not be found'),
+    (('@good.py', '--resume', '@folder.pth'), 'folder.pth'),
+    (('@good.py', '--resume', '@short.pth'), 'short.pth'),
+    (('@good.py', '--resume', '@text.pth'), 'text.pth'),
+    (
+        ('@good.py', '--resume', '@malicious.pth'),
+        'malicious.pth is no checkpoint that can be loaded safely',
+    ),
+    (('@good.py', '--resume', '@lacking.pth'), 'is of another model: missing keys'),
+    (('@wide.py', '--resume', '@good.pth'), 'is of another model: size mismatch'),
+    (('@v1.py', '--resume', '@other.pth'), 'is of another model: missing keys'),
+]
+
+
+@pytest.mark.parametrize(('words', 'message'), TRAININGS)
+def test_train(words, message, run_tool, tmp_path):
+    code = run_tool('train.py', *words, *(() if '--work-dir' in words else ('--work-dir', 'work')))
+    assert_named(code, message, tmp_path)
+    assert not list(tmp_path.rglob('*.pth'))
+
+
+TESTS = [
+    (('@good.py', 'absent.pth'), 'absent.pth can not be found'),
+    (('@good.py', '@folder.pth'), 'folder.pth'),
+    (('@good.py', '@short.pth'), 'short.pth'),
+    (('@good.py', '@empty.pth'), 'empty.pth'),
+    (('@good.py', '@text.pth'), 'text.pth'),
+    (('@good.py', '@list.pth'), 'list.pth'),
+    (('@good.py', '@short.safetensors'), 'short.safetensors'),
+    (('@good.py', '@malicious.pth'), 'malicious.pth is no checkpoint that can be loaded safely'),
+    (('@good.py', '@other.pth'), 'is of another model: missing keys'),
+    (('@good.py', '@lacking.pth'), 'is of another model: missing keys'),
+    (('@wide.py', '@good.pth'), 'is of another model: size mismatch'),
+    (('@detector.py', '@good.pth'), 'is of another model'),
+    (('@option.py', '@good.pth'), "did you mean 'widen_factor'?"),
+    (('@top.py', '@good.pth'), "did you mean 'optim_wrapper'?"),
+    (('@good.py', '@good.pth', '--work-dir', 'taken/work'), 'taken'),
+]
+
+
+@pytest.mark.parametrize(('words', 'message'), TESTS)
+def test_test(words, message, run_tool, tmp_path):
+    code = run_tool('test.py', *words, *(() if '--work-dir' in words else ('--work-dir', 'work')))
+    assert_named(code, message, tmp_path)
+
+
+@pytest.mark.parametrize('checkpoint', ['@good.pth', '@extra.pth'])
+def test_surplus_weights_do_no_harm(checkpoint, run_tool):
+    assert run_tool('test.py', '@good.py', checkpoint, '--work-dir', 'work') == 0
+
+
+@pytest.mark.parametrize(
+    ('tool', 'words', 'message'),
+    [
+        ('train.py', ('@good.py', '--no-such-option'), 'unrecognized arguments: --no-such-option'),
+        ('test.py', ('@good.py',), 'required: checkpoint'),
+        ('demo.py', ('pose',), "invalid choice: 'pose'"),
+        ('demo.py', ('det', '--epochs', 'many'), "invalid int value: 'many'"),
+        (CONVERT, ('a', 'b', '--layout', 'onnx'), "invalid choice: 'onnx'"),
+        (COMPLEXITY, ('@good.py', '--size', '3'), 'expected 2 arguments'),
+        (SCENES, ('--sise', '3'), 'unrecognized arguments: --sise'),
+        ('paper_tables.py', ('--paper', 'V3'), "invalid choice: 'V3'"),
+    ],
+)
+def test_unknown_options(tool, words, message, run_tool, capsys):
+    assert run_tool(tool, *words) == 2
+    assert message in capsys.readouterr().err
