@@ -24,6 +24,7 @@ from mmghost.benchmark import (
 )
 from mmghost.benchmark.forms import FORMS
 from mmghost.benchmark.models import NETWORKS
+from mmghost.utils.mistakes import mistakes_named
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
 NOTES = 'performance_notes.md'
@@ -125,10 +126,8 @@ def run(args):
 
 def main():
     args = parse_args()
-    try:
+    with mistakes_named():
         write_markdown() if args.markdown else run(args)
-    except (ImportError, OSError, TypeError, ValueError) as error:
-        sys.exit(f'error: {error}')
 
 
 if __name__ == '__main__':

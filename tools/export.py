@@ -1,12 +1,12 @@
 """Write a config's whole model into a file of another runtime, and check it there."""
 
 import argparse
-import sys
 
 from mmengine.config import DictAction
 
 from mmghost.deploy.export_model import export_model
 from mmghost.deploy.runtimes import FORMATS
+from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
@@ -51,10 +51,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    try:
+    with mistakes_named():
         report = export_model(**vars(args))
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f'error: {error}')
     print(
         f'{args.file}: input {"x".join(map(str, report.shape))}, differs from PyTorch by '
         f'{report.difference:.1e} on {report.image}'

@@ -1,11 +1,11 @@
 """Test an exported file with the config that it was made of."""
 
 import argparse
-import sys
 
 from mmengine.config import DictAction
 
 from mmghost.deploy.evaluate_exported import evaluate_exported
+from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
@@ -23,10 +23,9 @@ def parse_args():
 
 
 def main():
-    try:
-        evaluate_exported(**vars(parse_args()))
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    args = parse_args()
+    with mistakes_named():
+        evaluate_exported(**vars(args))
 
 
 if __name__ == '__main__':
