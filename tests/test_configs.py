@@ -86,6 +86,9 @@ def test_ade20k_config_changes_only_the_backbone():
     for key in ('backbone', 'pretrained'):
         found['model'].pop(key)
         base['model'].pop(key)
+    assert (
+        found.pop('auto_scale_lr')['base_batch_size'] == 4 * found['train_dataloader']['batch_size']
+    )
     assert found == base
 
 
