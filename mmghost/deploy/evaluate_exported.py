@@ -42,5 +42,7 @@ def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=Non
     trained = Path(config.get('work_dir') or Path('work_dirs') / name)
     config.work_dir = str(work_dir or trained / f'exported_{Path(file).suffix[1:]}')
     config.load_from = None
+    # Workers would be forked beside the runtime's threads
+    config.test_dataloader.update(num_workers=0, persistent_workers=False)
     config.custom_hooks = []  # they are for models with weights
     return Runner.from_cfg(config).test()

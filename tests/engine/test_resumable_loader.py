@@ -30,6 +30,8 @@ def resumable(sampler=DefaultSampler, workers=0, endless=False, seed=5):
         num_workers=workers,
         collate_fn=list,
         persistent_workers=workers > 0,
+        # Other tests leave threads of other runtimes behind, which a fork does not survive
+        multiprocessing_context='forkserver' if workers else None,
     )
     return ResumableLoader(loader, endless)
 
