@@ -30,8 +30,6 @@ def resumable(sampler=DefaultSampler, workers=0, endless=False, seed=5):
         num_workers=workers,
         collate_fn=list,
         persistent_workers=workers > 0,
-        # Other tests leave threads of other runtimes behind, which a fork does not survive
-        multiprocessing_context='forkserver' if workers else None,
     )
     return ResumableLoader(loader, endless)
 
@@ -51,7 +49,12 @@ def whole():
     return epochs(resumable())
 
 
-@pytest.mark.parametrize('workers', [0, 1, 2])
+# Workers are slow: once a process has run OpenVINO or ONNX Runtime and had workers, its next
+# subprocess ends it without a word
+SOME_WORKERS = [pytest.param(count, marks=pytest.mark.slow) for count in (1, 2)]
+
+
+@pytest.mark.parametrize('workers', [0, *SOME_WORKERS])
 @pytest.mark.parametrize('done', [0, 1, 4, 7])
 def test_any_workers_from_anywhere(workers, done, whole):
     assert epochs(resumable(workers=workers), done=done) == whole[done:]
