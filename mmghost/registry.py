@@ -6,6 +6,7 @@ mmengine imports this module when a config says ``type='mmghost.X'``.
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOOPS as ROOT_LOOPS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
 from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import Registry
 
@@ -16,6 +17,12 @@ MODELS = Registry(
     parent=ROOT_MODELS,
     scope='mmghost',
     locations=['mmghost.backbones', 'mmghost.deploy.exported_model', 'mmghost.layers'],
+)
+OPTIM_WRAPPERS = Registry(
+    'optimizer wrapper',
+    parent=ROOT_OPTIM_WRAPPERS,
+    scope='mmghost',
+    locations=['mmghost.engine'],
 )
 OPTIMIZERS = Registry(
     'optimizer', parent=ROOT_OPTIMIZERS, scope='mmghost', locations=['mmghost.engine']

@@ -14,12 +14,13 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmengine.runner import checkpoint as checkpoint_module
 
-from mmghost.engine import make_resumable
+from mmghost.engine import make_resumable, support_cpu_amp
 
 from .check_config import check_config
 from .mistakes import explain, mistakes_named
 
 SCOPES = ('mmdet', 'mmseg', 'mmpretrain')
+AUTO_SCALE_LR = '--auto-scale-lr'
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -85,6 +86,15 @@ def _refuse_other_models(error, logger):
     print_log(str(error), logger=logger, level=logging.WARNING)
 
 
+def _scale_learning_rate(config):
+    if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
+        raise ValueError(
+            f'{AUTO_SCALE_LR} needs auto_scale_lr = dict(base_batch_size=...) in the config: '
+            'the batch of all GPUs together that its learning rate is for.'
+        )
+    config.auto_scale_lr.enable = True
+
+
 def _run(name, config_file):
     try:
         scope = config_scope(Config.fromfile(config_file))
@@ -96,14 +106,23 @@ def _run(name, config_file):
     script = Path(spec.origin).parent / '.mim' / 'tools' / f'{name}.py'
     if not script.is_file():
         sys.exit(f'error: {scope} is installed without its tools ({script} is missing).')
-    sys.argv[0] = str(script)
-    with _careful_runner(training=name == 'train'):
+    training = name == 'train'
+    scaling = training and AUTO_SCALE_LR in sys.argv
+    words = [word for word in sys.argv[1:] if not (scaling and word == AUTO_SCALE_LR)]
+    sys.argv[:] = [str(script), *words]
+    with _careful_runner(training, scaling):
         runpy.run_path(str(script), run_name='__main__')
 
 
 @contextmanager
-def _careful_runner(training):
-    """Let mmengine's Runner check configs, go on exactly, and refuse weights of other models."""
+def _careful_runner(training, scaling):
+    """Let mmengine's Runner check configs, go on exactly, and refuse weights of other models.
+
+    Args:
+        training (bool): It is to train, not to test.
+        scaling (bool): It is to scale the learning rate to the batch, which mmseg's tool has no
+            option for.
+    """
     build = Runner.from_cfg.__func__
     load = checkpoint_module.load_state_dict
     load_file = Runner.load_checkpoint
@@ -113,7 +132,11 @@ def _careful_runner(training):
         nonlocal resuming
         check_config(config)
         resuming = config.get('resume', False)
-        return build(cls, make_resumable(config) if training else config)
+        if training:
+            config = support_cpu_amp(make_resumable(config))
+        if scaling:
+            _scale_learning_rate(config)
+        return build(cls, config)
 
     def load_carefully(module, state_dict, strict=False, logger=None):
         if training and not resuming:  # fine-tuning takes what fits

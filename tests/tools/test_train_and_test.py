@@ -1,5 +1,6 @@
 """tools/train.py and tools/test.py on a config of each mm package, as a user runs them."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 import torch
 from helpers import CONFIGS, ROOT
+from mmengine.config import Config
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
 
@@ -52,6 +54,22 @@ def test_train_resume_test(tmp_path, scenes, folders, text, longer, metric):
     assert tested.returncode == 0, tested.stderr[-3000:]
     assert re.search(metric, tested.stdout)
     assert list(tmp_path.rglob('shown/**/*.*g'))
+
+
+@pytest.mark.parametrize('text', [SEGMENTATION, CLASSIFICATION], ids=['mmseg', 'mmpretrain'])
+def test_the_learning_rate_is_scaled_to_the_batch(text, tmp_path, scenes, folders):
+    (tmp_path / 'config.py').write_text(filled(text, scenes, folders) + 'param_scheduler = []')
+    words = (ROOT / 'tools' / 'train.py', 'config.py', '--work-dir', 'work', '--auto-scale-lr')
+    refused = run(*words, cwd=tmp_path)
+    assert refused.returncode != 0
+    assert 'needs auto_scale_lr = dict(base_batch_size=' in refused.stderr
+
+    done = run(*words, '--cfg-options', 'auto_scale_lr.base_batch_size=8', cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    config = Config.fromfile(tmp_path / 'config.py')
+    log = next((tmp_path / 'work').rglob('scalars.json')).read_text().splitlines()
+    found = {json.loads(line)['lr'] for line in log if 'lr' in line}
+    assert found == {config.optim_wrapper.optimizer.lr / 2}  # batches of 4
 
 
 @pytest.mark.parametrize('tool', ['train', 'test'])
