@@ -11,6 +11,8 @@ from mmengine.registry import DATASETS
 from mmengine.structures import InstanceData, PixelData
 from mmengine.utils import mkdir_or_exist
 
+from mmghost.utils import check_int
+
 _ZOOM = 3
 _GAP = 12  # pixels between the scenes
 _TITLE = 36  # pixels of the line above the scenes
@@ -30,6 +32,7 @@ def draw_detections(config, checkpoint, out_file, count=8, columns=2, score_thr=
     Returns:
         Path: ``out_file``.
     """
+    _check_grid(count, columns)
     from mmdet.apis import inference_detector, init_detector
     from mmdet.structures import DetDataSample
     from mmdet.visualization import DetLocalVisualizer
@@ -69,6 +72,7 @@ def draw_masks(config, checkpoint, out_file, count=8, columns=2):
     Returns:
         Path: ``out_file``.
     """
+    _check_grid(count, columns)
     from mmseg.apis import inference_model, init_model
     from mmseg.structures import SegDataSample
     from mmseg.visualization import SegLocalVisualizer
@@ -92,6 +96,11 @@ def draw_masks(config, checkpoint, out_file, count=8, columns=2):
             halves.append(visualizer.get_image())
         pairs.append(np.hstack(halves))
     return _write(_grid(pairs, columns, 'predicted masks'), out_file)
+
+
+def _check_grid(count, columns):
+    check_int('count', count, 1)
+    check_int('columns', columns, 1)
 
 
 def _write(picture, out_file):

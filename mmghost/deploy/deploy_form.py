@@ -6,7 +6,10 @@ from inspect import signature
 from mmcv.cnn import ConvModule, fuse_conv_bn
 from torch import nn
 
+from mmghost.utils import check_choice, check_module
+
 from .inference_conv import InferenceConv2d
+from .targets import TARGETS
 
 
 def to_deploy_form(model, target='torch'):
@@ -25,7 +28,13 @@ def to_deploy_form(model, target='torch'):
 
     Returns:
         nn.Module: ``model``.
+
+    Raises:
+        TypeError: If ``model`` is not a module.
+        ValueError: If there is no such target.
     """
+    check_module('model', model)
+    check_choice('target', target, tuple(TARGETS))
     model.eval()
     for part in list(model.modules()):
         switch = getattr(part, 'switch_to_deploy', None)

@@ -11,6 +11,8 @@ import mmghost.backbones as backbones
 import mmghost.layers as layers
 from mmghost.checkpoint import convert_checkpoint, read_weights
 from mmghost.datasets import make_fashion_scenes, read_fashion_mnist
+from mmghost.demo.picture import draw_detections, draw_masks
+from mmghost.deploy import to_deploy_form
 from mmghost.utils import make_divisible
 
 NAN, INF = math.nan, math.inf
@@ -232,6 +234,25 @@ CALLS = [
     ),
     (read_fashion_mnist, dict(folder='.', split='train'), ('split', 'validation')),
     (read_weights, dict(source='absent.pth'), ('source', 3), ('source', None)),
+    *(
+        (
+            draw,
+            dict(config=None, checkpoint=None, out_file='out/picture.png'),
+            ('count', 0),
+            ('count', '8'),
+            ('columns', 0),
+            ('columns', 1.5),
+        )
+        for draw in (draw_detections, draw_masks)
+    ),
+    (
+        to_deploy_form,
+        dict(model=nn.ReLU()),
+        ('model', 'GhostNetV2'),
+        ('model', nn.ReLU),
+        ('target', 'tensorrt'),
+        ('target', None),
+    ),
     (convert_checkpoint, dict(source='absent', out_file='out'), ('layout', 'onnx')),
 ]
 CASES = [(call, sound, *pair) for call, sound, *pairs in CALLS for pair in pairs]
