@@ -201,7 +201,7 @@ WRITERS = [
     (ATTENTION, ('@good.py', '@lacking.pth', '-o', 'out.png'), 'is not of this config'),
     (ATTENTION, ('@gone.py', *INSIDE[1:]), "the config's test data cannot be read: give --image"),
     (SIMILARITY, (*INSIDE, '--layer', 'backbone.stage'), "did you mean 'backbone.stages'?"),
-    (SIMILARITY, (*INSIDE, '--layer', 'backbone.stages.4'), 'needs more than 49 values'),
+    (SIMILARITY, (*INSIDE, '--layer', 'backbone.stages.4'), 'need more than 50 values'),
     (SIMILARITY, (*INSIDE, '--pairs', '0'), 'from 1 to 6, not 0'),
     (SIMILARITY, (*INSIDE, '--json', 'taken'), 'taken must end in one of .json'),
     (GHOSTS, (*INSIDE, '--layer', 'backbone.stages.1.0.ghost3'), "stages.1.0.ghost2'?"),

@@ -1,7 +1,9 @@
 """The three tools that look inside, on a detector and files as they come."""
 
 import json
+import re
 import runpy
+import shlex
 import sys
 
 import cv2
@@ -12,49 +14,42 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from tiny_configs import DETECTION, filled
 
+DOCS = (ROOT / 'docs' / 'look_inside.md').read_text()
+COMMANDS = re.findall(r'^python (tools/analysis_tools/.*)$', DOCS, re.MULTILINE)
+(FULL,) = re.findall(r'^python tools/train.py CONFIG .* --cfg-options (.*)$', DOCS, re.MULTILINE)
+
 
 @pytest.fixture(scope='module')
 def detector(tmp_path_factory, scenes, folders):
+    """A folder of configs and checkpoints: with DFC attention, and with full attention as docs/
+    tell to train it."""
     folder = tmp_path_factory.mktemp('detector')
-    (folder / 'config.py').write_text(filled(DETECTION, scenes, folders))
-    config = Config.fromfile(folder / 'config.py')
+    (folder / 'CONFIG.py').write_text(filled(DETECTION, scenes, folders))
+    config = Config.fromfile(folder / 'CONFIG.py')
     init_default_scope('mmdet')
-    model = MODELS.build(config.model)
-    torch.save(dict(meta={}, state_dict=model.state_dict()), folder / 'model.pth')
-    attention = dict(type='mmghost.MobileViTAttention', act_cfg=dict(type='Sigmoid'))
-    config.model.backbone.attention_cfg = attention
-    config.dump(folder / 'full.py')
-    full = MODELS.build(config.model)
-    torch.save(dict(meta={}, state_dict=full.state_dict()), folder / 'full.pth')
+    full = Config.fromfile(folder / 'CONFIG.py')
+    full.merge_from_dict(dict(option.split('=') for option in shlex.split(FULL)))
+    full.dump(folder / 'FULL_CONFIG.py')
+    for name, each in (('CHECKPOINT', config), ('FULL_CHECKPOINT', full)):
+        weights = MODELS.build(each.model).state_dict()
+        torch.save(dict(meta={}, state_dict=weights), folder / f'{name}.pth')
     return folder
 
 
-@pytest.mark.parametrize(
-    ('tool', 'words', 'printed'),
-    [
-        ('feature_similarity', ('--image', '0', '1', '--json', 'out.json'), '2 images'),
-        ('draw_ghost_maps', ('--layer', 'backbone.stages.1.0.ghost1', 'neck'), None),
-        ('draw_ghost_maps', (), ''),
-        ('draw_attention', ('--position', '90', '52'), 'stages.1.1.ghost1'),
-        ('draw_attention', ('--full', '@full.py', '@full.pth'), 'stages.1.1.ghost1'),
-    ],
-)
-def test_tools(tool, words, printed, detector, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize('command', COMMANDS)
+def test_commands_of_the_docs(command, detector, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = [word.replace('@', f'{detector}/') for word in words]
-    files = [str(detector / 'config.py'), str(detector / 'model.pth')]
-    monkeypatch.setattr(sys, 'argv', [tool, *files, '-o', 'out/picture.png', *words])
-    tool_file = str(ROOT / 'tools' / 'analysis_tools' / f'{tool}.py')
-    if printed is None:
-        with pytest.raises(SystemExit, match="'neck' gives no maps"):
-            runpy.run_path(tool_file, run_name='__main__')
-        assert not list(tmp_path.iterdir())
-        return
-    runpy.run_path(tool_file, run_name='__main__')
-    assert printed in capsys.readouterr().out
-    assert cv2.imread('out/picture.png').shape[1] == 1200
+    files = {file.stem: str(file) for file in detector.iterdir()}
+    tool, *words = (files.get(word, word) for word in shlex.split(command))
+    if 'similarity' in tool and '--image' not in words:
+        words += ['--image', '0', '1']  # there are not eight
+    monkeypatch.setattr(sys, 'argv', [tool, *words])
+    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    assert cv2.imread(words[words.index('-o') + 1]).shape[1] == 1200
+    printed = capsys.readouterr().out
+    assert ('typical' in printed) == ('similarity' in tool)
+    assert ('stages.1.1.ghost1' in printed) == ('attention' in tool)
     if '--json' in words:
-        found = json.loads((tmp_path / 'out.json').read_text())
-        assert found['layer'] == 'backbone.stages.0.0' and found['images'] == 2
-        assert found['shown'] == ['test image 0', 'test image 1']
+        found = json.loads((tmp_path / words[words.index('--json') + 1]).read_text())
+        assert found['layer'] == 'backbone.stem' and found['images'] == len(found['shown']) == 4
         assert set(found['pairs'][0]['mse']) == {'1', '3', '5', '7'}

@@ -70,11 +70,13 @@ def feature_similarity(model, images, layer=None, count=3):
     """Find similar maps of a layer, and predict one of each pair from the other.
 
     GhostNet, Section 4.1.1 and Table 2. The paper takes three pairs of the first residual block of
-    ResNet-50 by eye, and learns a d x d depthwise kernel, the first map its input and the second
-    its output. Here the pairs are found by :func:`most_similar_pairs`, and the kernel is the exact
-    least-squares solution, without bias, zero padded, one kernel for all the images. The maps are
-    taken as they are, as the paper says ("raw feature maps"), so an error is in squared units of
-    the layer's output; what part of the target's variance it is does not depend on units.
+    ResNet-50, and learns a d x d depthwise kernel, the first map its input and the second its
+    output. Here the pairs are found by :func:`most_similar_pairs`, and the kernel is the exact
+    least-squares solution, zero padded, one kernel for all the images. It has a bias, on which the
+    paper says nothing, as the batch norm after a Ghost module's cheap operation gives it one. The
+    maps are taken as they are, as the paper says ("raw feature maps"), so an error is in squared
+    units of the layer's output; what part of the target's variance it is does not depend on units,
+    and is 1 - correlation^2 for d = 1.
 
     A last, typical pair stands beside them: that of the median absolute correlation.
 
@@ -98,12 +100,12 @@ def feature_similarity(model, images, layer=None, count=3):
     if len({maps.shape for maps in found}) > 1:
         raise ValueError('the images must be of one size, so that their maps are.')
     maps = torch.stack(found, 1).double()
-    values = maps[0].numel()
-    if values <= max(KERNEL_SIZES) ** 2:
+    values, unknowns = maps[0].numel(), max(KERNEL_SIZES) ** 2 + 1
+    if values <= unknowns:
         raise ValueError(
-            f'a kernel of {max(KERNEL_SIZES)}x{max(KERNEL_SIZES)} needs more than '
-            f'{max(KERNEL_SIZES) ** 2} values, but {layer!r} gives maps of {values}: take an '
-            'earlier layer, or more images.'
+            f'a kernel of {max(KERNEL_SIZES)}x{max(KERNEL_SIZES)} and its bias need more than '
+            f'{unknowns} values, but {layer!r} gives maps of {values}: take an earlier layer, or '
+            'more images.'
         )
     similar, typical = most_similar_pairs(maps, count)
     names = (*PAIR_NAMES[: len(similar)], TYPICAL)
@@ -173,9 +175,9 @@ def most_similar_pairs(maps, count):
 
 
 def fit_kernel(source, target, size):
-    """Solve for the size x size kernel that best leads from one map to another.
+    """Solve for the size x size kernel, and its bias, that best lead from one map to another.
 
-    Linear least squares over all positions of all images; zeros around the source, no bias.
+    Linear least squares over all positions of all images; zeros around the source.
 
     Args:
         source (Tensor): ``(N, H, W)``, in double precision.
@@ -183,17 +185,19 @@ def fit_kernel(source, target, size):
         size (int): The kernel's size, odd.
 
     Returns:
-        tuple[Tensor, Tensor]: The kernel, ``(size, size)``, and its prediction, ``(N, H, W)``.
+        tuple[Tensor, Tensor, Tensor]: The kernel, ``(size, size)``, the bias, and what they
+        predict, ``(N, H, W)``.
     """
     columns = F.unfold(source[:, None], size, padding=size // 2).transpose(1, 2).flatten(0, 1)
-    kernel = torch.linalg.lstsq(columns, target.reshape(-1, 1), driver='gelsd').solution
-    return kernel.view(size, size), (columns @ kernel).view_as(target)
+    columns = F.pad(columns, (0, 1), value=1)
+    solution = torch.linalg.lstsq(columns, target.reshape(-1, 1), driver='gelsd').solution
+    return solution[:-1].view(size, size), solution[-1, 0], (columns @ solution).view_as(target)
 
 
 def _fit(name, maps, source, target, correlation):
     errors, predicted = {}, {}
     for size in KERNEL_SIZES:
-        _, values = fit_kernel(maps[source], maps[target], size)
+        *_, values = fit_kernel(maps[source], maps[target], size)
         errors[size] = (values - maps[target]).square().mean().item()
         predicted[size] = values[0]
     variance = maps[target].var(correction=0).item()

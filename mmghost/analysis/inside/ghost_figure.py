@@ -86,7 +86,8 @@ def _title(layer):
     if 'intrinsic' not in layer.groups:
         return layer.layer
     correlations = layer.correlations()
+    least, median, most = (correlations.quantile(part).item() for part in (0, 0.5, 1))
     return (
-        f'{layer.layer}: correlation of a ghost with its intrinsic map: median '
-        f'{correlations.median():.2f}, from {correlations.min():.2f} to {correlations.max():.2f}'
+        f'{layer.layer}: correlation of a ghost with its intrinsic map: median {median:.2f}, '
+        f'from {least:.2f} to {most:.2f}'
     )

@@ -32,8 +32,8 @@ def similarity_table(found):
     table = Table(
         title=f'{found.layer}: {channels} maps of {height}x{width}, {images} images',
         caption='MSE: mean squared error of the second map of a pair predicted from the first by '
-        'a d x d kernel, in 10^-3 squared units of the output as it is; in brackets as a part of '
-        "the second map's variance.",
+        'a d x d kernel and a bias, in 10^-3 squared units of the output as it is; in brackets as '
+        "a part of the second map's variance.",
     )
     headings = ('pair', 'maps', 'correlation', *(f'MSE, d={size}' for size in KERNEL_SIZES))
     for heading in headings:
@@ -76,7 +76,8 @@ def draw_similarity(found, image):
     pairs_height = 1.85 * len(found.pairs) + 0.2
     figure = new_figure(top_height + pairs_height + 0.3)
     figure.suptitle(
-        f'Similar feature maps of {found.layer}, and one of each pair predicted from the other',
+        f'Similar feature maps of {found.layer}, and one of each pair predicted from the other '
+        f'(errors: over {found.maps.shape[1]} images)',
         fontsize=12,
     )
     top, bottom = figure.subfigures(2, 1, height_ratios=(top_height, pairs_height))

@@ -17,25 +17,24 @@ from mmghost.backbones import GhostNetV2
 def test_a_known_kernel_is_found():
     source = torch.randn(3, 20, 17, dtype=torch.double)
     kernel = torch.randn(5, 5, dtype=torch.double)
-    target = F.conv2d(source[:, None], kernel[None, None], padding=2)[:, 0]
-    found, predicted = fit_kernel(source, target, 5)
-    torch.testing.assert_close(found, kernel)
-    torch.testing.assert_close(predicted, target)
-    wider, predicted = fit_kernel(source, target, 7)
-    torch.testing.assert_close(wider, F.pad(kernel, (1, 1, 1, 1)))
-    torch.testing.assert_close(predicted, target)
+    target = F.conv2d(source[:, None], kernel[None, None], padding=2)[:, 0] - 0.5
+    for size, around in ((5, 0), (7, 1)):
+        found, bias, predicted = fit_kernel(source, target, size)
+        torch.testing.assert_close(found, F.pad(kernel, (around,) * 4))
+        assert bias.item() == pytest.approx(-0.5)
+        torch.testing.assert_close(predicted, target)
+    for size in (1, 3):
+        assert (fit_kernel(source, target, size)[2] - target).square().mean() > 1
 
 
 def test_a_narrower_kernel_is_the_best_of_its_size():
-    source, target = torch.randn(2, 2, 16, 16, dtype=torch.double)
-    found, predicted = fit_kernel(source, target, 1)
-    torch.testing.assert_close(found.squeeze(), (source * target).sum() / source.square().sum())
+    source, target = torch.rand(2, 2, 16, 16, dtype=torch.double)
     for size in (1, 3):
-        found, predicted = fit_kernel(source, target, size)
+        found, bias, predicted = fit_kernel(source, target, size)
         error = (predicted - target).square().mean()
         for _ in range(20):
             other = found + 0.01 * torch.randn_like(found)
-            moved = F.conv2d(source[:, None], other[None, None], padding=size // 2)[:, 0]
+            moved = F.conv2d(source[:, None], other[None, None], padding=size // 2)[:, 0] + bias
             assert (moved - target).square().mean() > error > 0
 
 
@@ -64,8 +63,10 @@ def test_errors_are_those_of_the_network_on_all_images():
     for pair in found.pairs:
         source, target = maps[:, pair.source], maps[:, pair.target]
         for size, error in pair.errors.items():
-            _, predicted = fit_kernel(source, target, size)
+            *_, predicted = fit_kernel(source, target, size)
             assert error == pytest.approx((predicted - target).square().mean().item())
+        unexplained = 1 - pair.correlation**2
+        assert pair.errors[1] == pytest.approx(unexplained * pair.variance)
         assert pair.variance == pytest.approx(target.var(correction=0).item())
         assert list(pair.errors.values()) == sorted(pair.errors.values(), reverse=True)
         assert pair.predicted[3].shape == (24, 20)
@@ -92,7 +93,7 @@ def test_first_block(backbone, name):
     ('sizes', 'options', 'message'),
     [
         ([(24, 20), (20, 24)], {}, 'the images must be of one size'),
-        ([(7, 7)], {}, 'needs more than 49 values'),
+        ([(7, 7)], {}, 'need more than 50 values'),
         ([(9, 9)], dict(count=7), 'from 1 to 6, not 7'),
         ([(9, 9)], dict(layer='backbone.9'), "no layer 'backbone.9', did you mean 'backbone."),
         ([(9, 9)], dict(layer='backbone.1'), "'backbone.1' gives no maps"),
