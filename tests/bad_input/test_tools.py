@@ -18,6 +18,10 @@ from tiny_configs import CLASSIFICATION, DETECTION, filled
 CONVERT = 'model_converters/convert_ghostnet.py'
 DEPLOY = 'model_converters/deploy_checkpoint.py'
 COMPLEXITY = 'analysis_tools/get_complexity.py'
+SIMILARITY = 'analysis_tools/feature_similarity.py'
+GHOSTS = 'analysis_tools/draw_ghost_maps.py'
+ATTENTION = 'analysis_tools/draw_attention.py'
+INSIDE = ('@good.py', '@good.pth', '-o', 'out.png')
 SCENES = 'dataset_converters/fashion_scenes.py'
 
 
@@ -55,6 +59,7 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
         'resize': "train_dataloader['dataset']['pipeline'].insert(1, dict(type='Resize'))",
         'wide': "model['backbone']['widen_factor'] = 1.0\nmodel['head']['in_channels'] = 960",
         'v1': "model['backbone']['type'] = 'mmghost.GhostNet'",
+        'gone': "test_dataloader['dataset']['data_root'] = 'no/such/folder'",
         'deep': "model['backbone']['out_indices'] = (4, 5)",
     }
     for name, change in changes.items():
@@ -73,6 +78,13 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     init_default_scope('mmpretrain')
     good = dict(meta={}, state_dict=MODELS.build(model).state_dict(), message_hub={})
     torch.save(good, folder / 'good.pth')
+    (folder / 'resnet.py').write_text(
+        f"{classifier}\nmodel['backbone'] = dict(type='ResNet', depth=18)\n"
+        "model['head']['in_channels'] = 512"
+    )
+    resnet = MODELS.build(Config.fromfile(folder / 'resnet.py').model)
+    torch.save(dict(meta={}, state_dict=resnet.state_dict()), folder / 'resnet.pth')
+    (folder / 'good.py.png').touch()
     whole = (folder / 'good.pth').read_bytes()
     (folder / 'short.pth').write_bytes(whole[: len(whole) // 2])
     (folder / 'text.pth').write_text('not a checkpoint')
@@ -171,6 +183,35 @@ WRITERS = [
     (COMPLEXITY, ('@value.py',), 'widen_factor must be'),
     (COMPLEXITY, ('@good.py', '--size', '0', '64'), 'each side of the size must be'),
     (COMPLEXITY, ('@good.py', '--size', '64', '-1'), 'each side of the size must be'),
+    *[
+        (tool, words, message)
+        for tool in (SIMILARITY, GHOSTS, ATTENTION)
+        for words, message in [
+            (('@good.py', 'absent.pth', '-o', 'out.png'), 'no file absent.pth'),
+            (('@good.py', '@good.pth', '-o', '@good.py.png'), 'good.py.png exists'),
+            ((*INSIDE, '--image', '@text.pth'), 'text.pth is not an image that can be read'),
+        ]
+    ],
+    (SIMILARITY, ('absent.py', '@good.pth', '-o', 'out.png'), 'no file absent.py'),
+    (SIMILARITY, ('@good.py', '@good.pth', '-o', 'taken/out.png'), 'taken is not a folder'),
+    (SIMILARITY, (*INSIDE, '--image', '0', 'absent.png'), 'there is no image absent.png'),
+    (GHOSTS, ('@good.py', '@good.pth', '-o', 'taken'), 'must end in one of .png'),
+    (GHOSTS, ('@good.py', '@malicious.pth', '-o', 'out.png'), 'loaded safely'),
+    (GHOSTS, (*INSIDE, '--image', '20'), 'there are test images 0 to 19, but no 20'),
+    (ATTENTION, ('@good.py', '@lacking.pth', '-o', 'out.png'), 'is not of this config'),
+    (ATTENTION, ('@gone.py', *INSIDE[1:]), "the config's test data cannot be read: give --image"),
+    (SIMILARITY, (*INSIDE, '--layer', 'backbone.stage'), "did you mean 'backbone.stages'?"),
+    (SIMILARITY, (*INSIDE, '--layer', 'backbone.stages.4'), 'need more than 50 values'),
+    (SIMILARITY, (*INSIDE, '--pairs', '0'), 'from 1 to 6, not 0'),
+    (SIMILARITY, (*INSIDE, '--json', 'taken'), 'taken must end in one of .json'),
+    (GHOSTS, (*INSIDE, '--layer', 'backbone.stages.1.0.ghost3'), "stages.1.0.ghost2'?"),
+    (GHOSTS, (*INSIDE, '--layer', 'head'), "'head' gives no maps"),
+    (GHOSTS, (*INSIDE, '--maps', '0'), 'must be at least 1, not 0'),
+    (GHOSTS, ('@resnet.py', '@resnet.pth', *INSIDE[2:]), 'has no Ghost module'),
+    (ATTENTION, ('@resnet.py', '@resnet.pth', *INSIDE[2:]), 'has no DFC attention'),
+    (ATTENTION, (*INSIDE, '--position', '32', '0'), 'y from 0 to 31 and x from 0 to 31'),
+    (ATTENTION, (*INSIDE, '--layer', 'backbone.stem'), "'backbone.stem' has no DFC attention"),
+    (ATTENTION, (*INSIDE, '--full', '@good.py', '@good.pth'), 'has no self-attention'),
     (SCENES, ('--source', 'absent'), 'absent lacks'),
     (SCENES, ('--source', '@idx_short'), 'train-images-idx3-ubyte.gz is not a whole gzip file'),
     (SCENES, ('--source', '@idx_magic'), 't10k-images-idx3-ubyte must begin with the idx magic'),

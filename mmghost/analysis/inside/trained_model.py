@@ -1,0 +1,38 @@
+"""Models of configs with the weights of their checkpoints."""
+
+import textwrap
+from pathlib import Path
+
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmghost.deploy.read_config import read_config
+from mmghost.utils.mm_tools import config_scope
+
+
+def trained_model(config, checkpoint, cfg_options=None):
+    """Build a config's model and load its checkpoint.
+
+    Args:
+        config (str | Path): A detection, segmentation or classification config.
+        checkpoint (str | Path): Its checkpoint, any that mmengine loads.
+        cfg_options (dict, optional): Overrides of config values. Defaults to None.
+
+    Returns:
+        tuple[Config, nn.Module]: The config and the model, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        ValueError: If the checkpoint is of another model.
+    """
+    config, _ = read_config(config, cfg_options)
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'there is no file {checkpoint}.')
+    init_default_scope(config_scope(config))
+    model = MODELS.build(config.model)
+    try:
+        load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+    except RuntimeError as error:
+        reason = textwrap.shorten(str(error), 300)
+        raise ValueError(f'{checkpoint} is not of this config: {reason}') from error
+    return config, model.eval()
