@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import cv2
+import pytest
 from helpers import ROOT
 
 
@@ -28,6 +29,7 @@ def test_demo_trains_tests_draws_and_goes_on(tmp_path, idx_folder):
     assert (tmp_path / 'work' / 'epoch_2.pth').exists()
 
 
+@pytest.mark.slow
 def test_segmentation_demo_trains_tests_and_draws(tmp_path, idx_folder):
     printed = run_demo(tmp_path, idx_folder, epochs=1, task='seg')
     for row in ('mIoU', 'aAcc', 'training, images a second', 'checkpoint'):
@@ -37,6 +39,7 @@ def test_segmentation_demo_trains_tests_and_draws(tmp_path, idx_folder):
     assert (tmp_path / 'work' / 'epoch_1.pth').exists()
 
 
+@pytest.mark.slow
 def test_classification_demo_trains_and_tests(tmp_path, idx_folder):
     printed = run_demo(tmp_path, idx_folder, epochs=1, task='cls')
     assert 'Epoch(test) [1/1]' in printed  # the 20 test articles are one batch

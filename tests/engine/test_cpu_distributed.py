@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from helpers import CONFIGS
 
 CONFIG = CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
@@ -25,6 +26,7 @@ def train(scenes, work_dir, *options):
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=scenes)
 
 
+@pytest.mark.slow
 def test_two_processes_train_and_validate(scenes, tmp_path):
     done = train(scenes, tmp_path, 'env_cfg.dist_cfg.backend=gloo')
     output = done.stdout + done.stderr
