@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import re
 from pathlib import Path
 
 import torch
@@ -13,10 +12,9 @@ from mmghost.engine.atomic_writes import write_atomically
 from mmghost.utils.mm_tools import config_scope
 from mmghost.version import __version__
 
-from .read_weights import fetch, load_safely, sha256
+from .read_weights import fetch, load_safely, named_sha256
 
 _DIGITS = 8
-_PUBLISHED = re.compile(rf'.+-([0-9a-f]{{{_DIGITS}}})\.pth')
 
 
 def publish_checkpoint(config, checkpoint, out_dir, half=False):
@@ -73,21 +71,6 @@ def publish_checkpoint(config, checkpoint, out_dir, half=False):
     return out_file
 
 
-def check_published(path):
-    """Raise a ValueError if a file is not what the SHA-256 in its name says.
-
-    Args:
-        path (str | Path): A checkpoint; one whose name has no digits of a SHA-256 passes.
-    """
-    named = _PUBLISHED.fullmatch(Path(path).name)
-    found = sha256(path)
-    if named and not found.startswith(named[1]):
-        raise ValueError(
-            f'{path} is damaged or changed: its SHA-256 begins with {found[:_DIGITS]}, not as its '
-            'name ends. Fetch it again or, if that is meant, rename it.'
-        )
-
-
 def find_published(config, folder):
     """Find the published checkpoint of a config.
 
@@ -105,6 +88,6 @@ def find_published(config, folder):
         raise FileNotFoundError(f'there is no file {config}.')
     stem = Path(config).stem
     for path in sorted(Path(folder).glob('*.pth')):
-        if _PUBLISHED.fullmatch(path.name) and path.stem.rpartition('-')[0] == stem:
+        if path.stem == f'{stem}-{named_sha256(path)}':
             return path
     raise FileNotFoundError(f'no checkpoint comes with {stem}: give yours.')

@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmghost.checkpoint import check_published
+from mmghost.checkpoint import check_sha256
 from mmghost.checkpoint.read_weights import fetch, load_safely
 from mmghost.utils.mistakes import explain
 from mmghost.utils.mm_tools import config_scope, weights_must_fit
@@ -122,7 +122,7 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
     if not Path(config).is_file():
         raise FileNotFoundError(f'there is no file {config}.')
     file = fetch(checkpoint)
-    check_published(file)
+    check_sha256(file)
     content = load_safely(file)
     try:
         parsed = Config.fromfile(config)

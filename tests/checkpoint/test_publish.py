@@ -11,7 +11,14 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from tiny_configs import CLASSIFICATION, filled
 
-from mmghost.checkpoint import check_published, find_published, publish_checkpoint, sha256
+from mmghost.checkpoint import (
+    check_sha256,
+    find_published,
+    loaders,
+    publish_checkpoint,
+    sha256,
+)
+from mmghost.checkpoint.read_weights import named_sha256
 from mmghost.demo import DEMO_CONFIGS
 
 SHIPPED = sorted((ROOT / 'checkpoints').iterdir())
@@ -44,7 +51,7 @@ def test_weights_alone_are_published(half, trained, tmp_path):
     path = publish_checkpoint(config, checkpoint, tmp_path / 'out', half)
     assert re.fullmatch('tiny-[0-9a-f]{8}.pth', path.name)
     assert sha256(path).startswith(path.stem[-8:])
-    check_published(path)
+    check_sha256(path)
     assert find_published(config, tmp_path / 'out') == path
     content = torch.load(path, weights_only=True)
     assert content.keys() == {'meta', 'state_dict'}
@@ -66,14 +73,33 @@ def test_nothing_is_overwritten(trained, tmp_path):
     assert path.read_text() == 'mine'
 
 
-def test_a_changed_file_is_refused(trained, tmp_path):
+def test_a_changed_file_is_named(trained, tmp_path, monkeypatch):
     path = publish_checkpoint(*trained, tmp_path / 'out')
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    path.write_bytes(content)  # a bit that torch.load does not miss
     with pytest.raises(ValueError, match=f'{path.name} is damaged or changed'):
-        check_published(path)
-    check_published(path.rename(tmp_path / 'mine.pth'))
+        check_sha256(path)
+    said = []
+    monkeypatch.setattr(loaders, 'print_log', lambda text, **kwargs: said.append(text))
+    load_checkpoint(build(trained[0]), str(path))
+    assert f'{path.name} is damaged or changed' in said[0]
+    check_sha256(path.rename(tmp_path / 'mine.pth'))
+
+
+@pytest.mark.parametrize(
+    ('name', 'digits'),
+    [
+        ('yolov3_ghostnetv2-1.0x_coco-0123abcd.pth', '0123abcd'),
+        ('resnet50-0676ba61.pth', '0676ba61'),
+        (f'a-{"0a" * 32}.pth.tar', '0a' * 32),
+        ('yolov3_ghostnetv2-1.0x_coco.pth', None),
+        ('ck_ghostnetv2_10.pth.tar', None),
+        ('epoch-12.pth', None),
+    ],
+)
+def test_digits_in_names(name, digits):
+    assert named_sha256(name) == digits
 
 
 @pytest.mark.parametrize('path', SHIPPED, ids=lambda path: path.stem)
