@@ -27,7 +27,10 @@ def parse_args():
         '--score-thr', type=float, help='det: leave out lower scores (default: 0.3)'
     )
     parser.add_argument(
-        '--invert', action='store_true', help='cls: exchange dark and light before the model'
+        '--invert',
+        action='store_true',
+        default=None,
+        help='cls: exchange dark and light before the model',
     )
     parser.add_argument('--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     parser.add_argument(
@@ -38,13 +41,13 @@ def parse_args():
         ('--score-thr', args.score_thr, 'det'),
         ('--invert', args.invert, 'cls'),
     ):
-        if value not in (None, False) and args.task != task:
+        if value is not None and args.task != task:
             parser.error(f'{name} is for --task {task}')
     return args
 
 
 def main():
-    args = {name: value for name, value in vars(parse_args()).items() if value not in (None, False)}
+    args = {name: value for name, value in vars(parse_args()).items() if value is not None}
     task = args['task']
     args.setdefault('config', ROOT / 'configs' / DEMO_CONFIGS[task])
     args.setdefault('out_dir', Path('predictions', task))

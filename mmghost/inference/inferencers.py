@@ -5,10 +5,10 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+from PIL import Image
 
 from mmghost.checkpoint import check_sha256
 from mmghost.checkpoint.read_weights import fetch, load_safely
@@ -30,6 +30,15 @@ class Prediction(NamedTuple):
     picture: np.ndarray
     found: list[tuple[str, float]]
     content: dict
+
+
+def _sorted(classes, values):
+    return sorted(zip(classes, values), key=lambda item: -item[1])
+
+
+def _lists(found, kind):
+    """Keep names apart that are the same: data sets have such."""
+    return {'classes': [name for name, _ in found], kind: [value for _, value in found]}
 
 
 def _detector(config, checkpoint, device, score_thr=0.3):
@@ -60,9 +69,9 @@ def _segmentor(config, checkpoint, device):
         results = inferencer(file, return_vis=True)
         labels, pixels = np.unique(results['predictions'], return_counts=True)
         names = inferencer.model.dataset_meta['classes']
-        shares = {names[label]: count / pixels.sum() for label, count in zip(labels, pixels)}
-        found = sorted(shares.items(), key=lambda item: -item[1])
-        return Prediction(results['visualization'], found, dict(shares=dict(found)))
+        shares = (pixels / pixels.sum()).tolist()
+        found = _sorted([names[label] for label in labels], shares)
+        return Prediction(results['visualization'], found, _lists(found, 'shares'))
 
     return inferencer.model, predict
 
@@ -82,13 +91,14 @@ def _classifier(config, checkpoint, device, invert=False):
     inferencer = ImageClassificationInferencer(config, checkpoint, device)
 
     def predict(file):
-        small = min(cv2.imread(file).shape[:2]) < _SMALL
+        with Image.open(file) as image:
+            small = min(image.size) < _SMALL
         with tempfile.TemporaryDirectory() as folder:
             result = inferencer(file, show_dir=folder, resize=_SMALL if small else None)[0]
         scores = result['pred_scores'].tolist()
         names = inferencer.classes or [str(label) for label in range(len(scores))]
-        found = sorted(zip(names, scores), key=lambda item: -item[1])
-        return Prediction(inferencer.visualizer.get_image(), found, dict(scores=dict(found)))
+        found = _sorted(names, scores)
+        return Prediction(inferencer.visualizer.get_image(), found, _lists(found, 'scores'))
 
     return inferencer.model, predict
 

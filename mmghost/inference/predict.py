@@ -48,7 +48,8 @@ def predict_images(sources, task, config, checkpoint, out_dir, device=None, **op
     with tempfile.TemporaryDirectory() as frames:
         images, failures = find_images(sources, frames)
         rows, contents = [], []
-        predict = images and load_inferencer(task, config, checkpoint, device, **options)
+        if images:
+            predict = load_inferencer(task, config, checkpoint, device, **options)
         for name, image in images.items():
             try:
                 check_image(image)

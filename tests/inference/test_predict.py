@@ -206,6 +206,17 @@ def test_bad_images_do_not_keep_others_from_being_done(predict, use_loaded, tmp_
     assert '[red].TIF' in printed and 'notes.txt' not in printed
 
 
+def test_a_threshold_of_zero_is_one(predict, tmp_path):
+    counts = []
+    for threshold in ('0', '0.5'):
+        words = ('--task', 'det', '--score-thr', threshold, '--out-dir', threshold)
+        assert predict(SCENE, *words) == 0
+        (row,) = json.loads((tmp_path / threshold / 'predictions.json').read_text())
+        assert min(row['scores']) > float(threshold)
+        counts.append(len(row['scores']))
+    assert counts[0] > 10 > counts[1] > 0
+
+
 def test_nothing_is_written_where_nothing_is_predicted(predict, use_loaded, tmp_path):
     (tmp_path / 'broken.jpg').write_text('no image')
     assert 'error: broken.jpg: it is no image' in predict('broken.jpg', '--task', 'det')
