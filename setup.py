@@ -7,7 +7,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 EXTRAS = ('onnx', 'openvino', 'litert', 'tests')
-MIM_FILES = ('configs', 'tools', 'model-index.yml')  # what mim looks for in a package's .mim folder
+# What mim looks for in a package's .mim folder, and what tools/predict.py needs beside it
+MIM_FILES = ('configs', 'tools', 'checkpoints', 'demo', 'model-index.yml')
 
 
 class BuildPyWithMim(build_py):

@@ -36,7 +36,8 @@ def editable_wheel(tmp_path_factory):
 @pytest.mark.parametrize('kind', ['wheel', 'editable_wheel'])
 def test_wheel_ships_mims_files(kind, request):
     names = set(zipfile.ZipFile(request.getfixturevalue(kind)).namelist())
-    for folder, pattern in (('configs', '*.py'), ('configs', '*.yml'), ('tools', '*.py')):
+    kinds = (('configs', '*.py'), ('configs', '*.yml'), ('tools', '*.py'), ('checkpoints', '*.pth'))
+    for folder, pattern in (*kinds, ('demo', '*.*')):
         for path in (ROOT / folder).rglob(pattern):
             assert f'mmghost/.mim/{path.relative_to(ROOT)}' in names
     assert 'mmghost/.mim/model-index.yml' in names

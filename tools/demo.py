@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from mmghost.demo import (
+    DEMO_CONFIGS,
     run_classification_demo,
     run_detection_demo,
     run_segmentation_demo,
@@ -14,22 +15,11 @@ from mmghost.demo import (
 from mmghost.utils.mistakes import mistakes_named
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
-DEMOS = {
-    'det': (
-        run_detection_demo,
-        CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py',
-    ),
-    'seg': (
-        run_segmentation_demo,
-        CONFIGS
-        / 'segmentation'
-        / 'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py',
-    ),
-    'cls': (
-        run_classification_demo,
-        CONFIGS / 'classification' / 'ghostnetv2-1.0x_1xb128-2e_fashion-mnist.py',
-    ),
-}
+DEMOS = dict(
+    det=run_detection_demo,
+    seg=run_segmentation_demo,
+    cls=run_classification_demo,
+)
 
 
 def parse_args():
@@ -53,10 +43,9 @@ def parse_args():
 def main():
     args = {name: value for name, value in vars(parse_args()).items() if value is not None}
     task = args.pop('task')
-    run_demo, config_file = DEMOS[task]
     args.setdefault('work_dir', f'work_dirs/demo-{task}')
     with mistakes_named():
-        run_demo(config_file, **args)
+        DEMOS[task](CONFIGS / DEMO_CONFIGS[task], **args)
 
 
 if __name__ == '__main__':

@@ -30,6 +30,7 @@ metainfo = dict(
         [0, 128, 128],
     ],
 )
+scene_size = (128, 128)
 crop_size = (96, 96)
 max_epochs = 4
 norm_cfg = dict(type='BN')
@@ -64,6 +65,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=scene_size, keep_ratio=True),  # photographs to the scenes' size
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]

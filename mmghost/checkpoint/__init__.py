@@ -1,16 +1,20 @@
 from .convert import convert_checkpoint
 from .load_pretrained import load_pretrained
 from .loaders import load_published_checkpoints
-from .read_weights import Weights, read_weights, sha256
+from .publish import find_published, publish_checkpoint
+from .read_weights import Weights, check_sha256, read_weights, sha256
 from .safe_globals import allow_mmengine_checkpoints
 from .timm_layout import rename_timm_keys, to_timm_layout
 
 __all__ = [
     'Weights',
     'allow_mmengine_checkpoints',
+    'check_sha256',
     'convert_checkpoint',
+    'find_published',
     'load_pretrained',
     'load_published_checkpoints',
+    'publish_checkpoint',
     'read_weights',
     'rename_timm_keys',
     'sha256',

@@ -1,12 +1,14 @@
 """Whole models from published GhostNet files, through mmengine's own loading."""
 
+import logging
 from pathlib import Path
 
 import torch.distributed
 from mmengine.dist import get_dist_info
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
-from .read_weights import fetch, load_safely, sort_weights
+from .read_weights import check_sha256, fetch, load_safely, sort_weights
 
 
 def _rename(content, filename):
@@ -23,6 +25,10 @@ def load_from_local(filename, map_location=None):
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {filename} can not be found.')
+    try:
+        check_sha256(path)
+    except ValueError as error:  # its name may be of the user's own making
+        print_log(str(error), logger='current', level=logging.WARNING)
     return _rename(load_safely(path, map_location), filename)
 
 

@@ -21,6 +21,8 @@ from .timm_layout import TIMM_HEAD, rename_timm_head, rename_timm_keys
 
 _HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
 _UNSAFE = re.compile(r'(?:GLOBAL|global|function|class) ([\w.]+)')
+# As in resnet50-0676ba61.pth; torch.hub's own pattern takes the 1 of ghostnetv2-1.0x for one
+_NAMED = re.compile(r'.+-([0-9a-f]{8,64})(?:\.[a-z]+)+')
 _WRAPPERS = ('module.', 'model.')  # of DataParallel and of torch.compile or training scripts
 
 
@@ -82,10 +84,10 @@ def fetch(source):
 
 def _download(address, target):
     """Download a file, checking it against the SHA-256 in its name where there is one."""
-    known = torch.hub.HASH_REGEX.search(target.name)
+    known = named_sha256(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        torch.hub.download_url_to_file(address, str(target), known[1] if known else None)
+        torch.hub.download_url_to_file(address, str(target), known)
     except (OSError, RuntimeError) as error:
         raise OSError(f'checkpoint {address} cannot be downloaded: {error}.') from error
     if not known:
@@ -228,6 +230,29 @@ def _some(weights):
     """Name the first few weights."""
     names = list(weights)
     return f'{", ".join(names[:3])}, ...' if len(names) > 3 else ', '.join(names) or 'none'
+
+
+def named_sha256(path):
+    """Return the digits of its SHA-256 that a file's name ends with, None where there are none."""
+    match = _NAMED.fullmatch(Path(path).name)
+    return match and match[1]
+
+
+def check_sha256(path):
+    """Raise a ValueError if a file is not what the SHA-256 in its name says.
+
+    Args:
+        path (str | Path): The file; one whose name has no SHA-256 passes.
+    """
+    named = named_sha256(path)
+    if named is None:
+        return
+    found = sha256(path)
+    if not found.startswith(named):
+        raise ValueError(
+            f'{path} is damaged or changed: its SHA-256 begins with {found[:8]}, not with the '
+            f'{named} of its name. Fetch it again or, if that is meant, rename it.'
+        )
 
 
 def sha256(path):

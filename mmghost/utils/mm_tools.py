@@ -95,6 +95,25 @@ def _scale_learning_rate(config):
     config.auto_scale_lr.enable = True
 
 
+def _load_whole(load, module, state_dict, logger):
+    try:
+        load(module, state_dict, True, logger)
+    except RuntimeError as error:
+        _refuse_other_models(error, logger)
+
+
+@contextmanager
+def weights_must_fit():
+    """Let mmengine refuse weights of another model, where it would log that and go on."""
+    load = checkpoint_module.load_state_dict
+
+    def load_carefully(module, state_dict, strict=False, logger=None):
+        _load_whole(load, module, state_dict, logger)
+
+    with mock.patch.object(checkpoint_module, 'load_state_dict', load_carefully):
+        yield
+
+
 def _run(name, config_file):
     try:
         scope = config_scope(Config.fromfile(config_file))
@@ -142,10 +161,7 @@ def _careful_runner(training, scaling):
         if training and not resuming:  # fine-tuning takes what fits
             load(module, state_dict, strict, logger)
             return
-        try:
-            load(module, state_dict, True, logger)
-        except RuntimeError as error:
-            _refuse_other_models(error, logger)
+        _load_whole(load, module, state_dict, logger)
 
     def load_file_by_name(self, filename, *args, **kwargs):
         try:

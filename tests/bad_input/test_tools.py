@@ -16,6 +16,8 @@ from mmengine.runner import runner
 from tiny_configs import CLASSIFICATION, DETECTION, filled
 
 CONVERT = 'model_converters/convert_ghostnet.py'
+PUBLISH = 'model_converters/publish_model.py'
+PREDICT = 'predict.py'
 DEPLOY = 'model_converters/deploy_checkpoint.py'
 COMPLEXITY = 'analysis_tools/get_complexity.py'
 SIMILARITY = 'analysis_tools/feature_similarity.py'
@@ -91,6 +93,11 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     (folder / 'empty.pth').write_bytes(b'')
     (folder / 'short.safetensors').write_bytes(b'\x08\x00\x00\x00\x00\x00\x00\x00{}')
     (folder / 'folder.pth').mkdir()
+    torch.save(dict(good, meta=dict(dataset_meta=dict(classes=['a']))), folder / 'trained.pth')
+    shutil.copy(folder / 'good.pth', folder / 'good-0badc0de.pth')
+    shutil.copy(ROOT / 'demo' / 'article.png', folder / 'image.png')
+    (folder / 'broken.png').write_bytes((folder / 'image.png').read_bytes()[:100])
+    (folder / 'empty').mkdir()
     torch.save([1], folder / 'list.pth')
     torch.save(dict(state_dict={}, meta=Malicious()), folder / 'malicious.pth')
     torch.save(timm.create_model('mobilenetv3_small_050').state_dict(), folder / 'other.pth')
@@ -157,6 +164,54 @@ WRITERS = [
     (CONVERT, ('@good.pth', 'taken'), 'taken exists'),
     (CONVERT, ('@good.pth', 'taken/out.pth'), 'taken'),
     (CONVERT, ('http://localhost:9/ck.pth', 'out.pth'), 'localhost:9/ck.pth'),
+    (PUBLISH, ('absent.py', '@trained.pth'), 'no file absent.py'),
+    (PUBLISH, ('@syntax.py', '@trained.pth'), 'syntax.py'),
+    (PUBLISH, ('@good.py', 'absent.pth'), 'checkpoint absent.pth does not exist'),
+    (PUBLISH, ('@good.py', '@short.pth'), 'short.pth is not a whole checkpoint'),
+    (PUBLISH, ('@good.py', '@malicious.pth'), 'malicious.pth is no checkpoint that can be loaded'),
+    (PUBLISH, ('@good.py', '@list.pth'), 'list.pth is no checkpoint of a training'),
+    (PUBLISH, ('@good.py', '@good.pth'), 'good.pth is no checkpoint of a training'),
+    (PUBLISH, ('@wide.py', '@trained.pth'), 'trained.pth is not of the model of'),
+    (PUBLISH, ('@good.py', '@trained.pth', '--out-dir', 'taken/out'), 'taken'),
+    (PREDICT, ('absent.jpg', '--task', 'det'), 'absent.jpg: there is no such file or folder'),
+    (PREDICT, ('@empty', '--task', 'seg'), 'the folder has no image (.bmp, '),
+    (PREDICT, ('webcam:97', '--task', 'cls'), 'OpenCV gets no picture from a webcam 97'),
+    (PREDICT, ('@broken.png', '--task', 'cls'), 'broken.png: it is no image that can be read'),
+    (
+        PREDICT,
+        ('@image.png', '--task', 'det', '--score-thr', '1.5'),
+        'score_thr must be from 0 to 1',
+    ),
+    (
+        PREDICT,
+        ('@image.png', '--task', 'det', '--device', 'gpu'),
+        'device must be cpu, cuda or cuda:N',
+    ),
+    (PREDICT, ('@image.png', '--task', 'det', '--device', 'cuda:99'), 'device is cuda:99, but'),
+    (PREDICT, ('@image.png', '--task', 'cls', '--out-dir', 'taken/out'), 'taken is not a folder'),
+    (
+        PREDICT,
+        ('@image.png', '--task', 'cls', '--config', '@good.py'),
+        'no checkpoint comes with good',
+    ),
+    (PREDICT, ('@image.png', '--task', 'cls', '--config', 'absent.py'), 'no file absent.py'),
+    *(
+        (PREDICT, ('@image.png', '--task', task, '--config', config, '--checkpoint', file), message)
+        for task, config, file, message in (
+            ('cls', 'absent.py', '@good.pth', 'no file absent.py'),
+            ('cls', '@syntax.py', '@good.pth', 'syntax.py'),
+            ('cls', '@option.py', '@good.pth', "did you mean 'widen_factor'"),
+            ('det', '@good.py', '@good.pth', 'is for mmpretrain, but the task det is for mmdet'),
+            ('cls', '@good.py', 'absent.pth', 'checkpoint absent.pth does not exist'),
+            ('cls', '@good.py', '@short.pth', 'short.pth is not a whole checkpoint'),
+            ('cls', '@good.py', '@list.pth', 'list.pth'),
+            ('cls', '@good.py', '@malicious.pth', 'no checkpoint that can be loaded safely'),
+            ('cls', '@good.py', '@lacking.pth', 'it is of another model: missing keys'),
+            ('cls', '@wide.py', '@good.pth', 'it is of another model: size mismatch'),
+            ('det', '@detector.py', '@good.pth', 'it is of another model'),
+            ('cls', '@good.py', '@good-0badc0de.pth', 'good-0badc0de.pth is damaged or changed'),
+        )
+    ),
     (DEPLOY, ('absent.py', '@good.pth', 'out.pth'), 'no file absent.py'),
     (DEPLOY, ('@good.py', 'absent.pth', 'out.pth'), 'no file absent.pth'),
     (DEPLOY, ('@syntax.py', '@good.pth', 'out.pth'), 'syntax.py'),
@@ -245,6 +300,7 @@ def test_writers(tool, words, message, run_tool, tmp_path):
     [
         (CONVERT, ('@good.pth', 'out.pth')),
         (DEPLOY, ('@good.py', '@good.pth', 'out.pth')),
+        (PUBLISH, ('@good.py', '@trained.pth')),
         (SCENES, ('--source', 'IDX', '--train-count', '1', '--val-count', '1')),
     ],
 )
@@ -365,6 +421,16 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
         (COMPLEXITY, ('@good.py', '--size', '3'), 'expected 2 arguments'),
         (SCENES, ('--sise', '3'), 'unrecognized arguments: --sise'),
         ('paper_tables.py', ('--paper', 'V3'), "invalid choice: 'V3'"),
+        (PREDICT, ('image.png',), 'arguments are required: --task'),
+        (PREDICT, ('--task', 'det'), 'arguments are required: IMAGE'),
+        (PREDICT, ('image.png', '--task', 'pose'), "invalid choice: 'pose'"),
+        (
+            PREDICT,
+            ('image.png', '--task', 'seg', '--score-thr', '0.5'),
+            '--score-thr is for --task det',
+        ),
+        (PREDICT, ('image.png', '--task', 'det', '--invert'), '--invert is for --task cls'),
+        (PUBLISH, ('a',), 'required: checkpoint'),
     ],
 )
 def test_unknown_options(tool, words, message, run_tool, capsys):

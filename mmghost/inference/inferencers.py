@@ -1,0 +1,164 @@
+"""The mm packages' own inferencers, one call for all three."""
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+from PIL import Image
+
+from mmghost.checkpoint import check_sha256
+from mmghost.checkpoint.read_weights import fetch, load_safely
+from mmghost.utils.mistakes import explain
+from mmghost.utils.mm_tools import config_scope, weights_must_fit
+
+_SMALL = 224  # pixels: on smaller pictures mmpretrain's line of text would not be read
+_LUMA = (0.114, 0.587, 0.299)  # of blue, green and red
+
+
+class Prediction(NamedTuple):
+    """What a model finds in an image.
+
+    ``picture`` is the image with the result drawn, RGB of shape (H, W, 3) and type uint8;
+    ``found`` has a score or a share for each class that was found, the greatest first; ``content``
+    is all of it for a json file.
+    """
+
+    picture: np.ndarray
+    found: list[tuple[str, float]]
+    content: dict
+
+
+def _sorted(classes, values):
+    return sorted(zip(classes, values), key=lambda item: -item[1])
+
+
+def _lists(found, kind):
+    """Keep names apart that are the same: data sets have such."""
+    return {'classes': [name for name, _ in found], kind: [value for _, value in found]}
+
+
+def _detector(config, checkpoint, device, score_thr=0.3):
+    from mmdet.apis import DetInferencer
+
+    inferencer = DetInferencer(config, checkpoint, device, show_progress=False)
+
+    def predict(file):
+        results = inferencer(file, return_vis=True, pred_score_thr=score_thr)
+        content = results['predictions'][0]
+        kept = [index for index, score in enumerate(content['scores']) if score > score_thr]
+        content = {key: [values[index] for index in kept] for key, values in content.items()}
+        names = inferencer.model.dataset_meta['classes']
+        content['classes'] = [names[label] for label in content['labels']]
+        found = list(zip(content['classes'], content['scores']))
+        return Prediction(results['visualization'][0], found, content)
+
+    return inferencer.model, predict
+
+
+def _segmentor(config, checkpoint, device):
+    from mmseg.apis import MMSegInferencer
+
+    inferencer = MMSegInferencer(config, checkpoint, device=device)
+    inferencer.show_progress = False
+
+    def predict(file):
+        results = inferencer(file, return_vis=True)
+        labels, pixels = np.unique(results['predictions'], return_counts=True)
+        names = inferencer.model.dataset_meta['classes']
+        shares = (pixels / pixels.sum()).tolist()
+        found = _sorted([names[label] for label in labels], shares)
+        return Prediction(results['visualization'], found, _lists(found, 'shares'))
+
+    return inferencer.model, predict
+
+
+def _classifier(config, checkpoint, device, invert=False):
+    from mmpretrain import ImageClassificationInferencer
+    from mmpretrain.utils import progress
+
+    steps = config.test_dataloader.dataset.pipeline
+    if config.model.get('backbone', {}).get('in_channels', 3) == 1:
+        gray = dict(type='RandomGrayscale', prob=1.0, channel_weights=_LUMA)
+        steps = [gray, *steps]
+    if invert:
+        steps = [dict(type='Invert', prob=1.0), *steps]
+    config.test_dataloader.dataset.pipeline = steps
+    progress.disable_progress_bar = True
+    inferencer = ImageClassificationInferencer(config, checkpoint, device)
+
+    def predict(file):
+        with Image.open(file) as image:
+            small = min(image.size) < _SMALL
+        with tempfile.TemporaryDirectory() as folder:
+            result = inferencer(file, show_dir=folder, resize=_SMALL if small else None)[0]
+        scores = result['pred_scores'].tolist()
+        names = inferencer.classes or [str(label) for label in range(len(scores))]
+        found = _sorted(names, scores)
+        return Prediction(inferencer.visualizer.get_image(), found, _lists(found, 'scores'))
+
+    return inferencer.model, predict
+
+
+_LOADERS = dict(det=_detector, seg=_segmentor, cls=_classifier)
+_PACKAGES = dict(det='mmdet', seg='mmseg', cls='mmpretrain')
+TASKS = tuple(_LOADERS)
+
+
+def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **options):
+    """Load a model into its package's inferencer.
+
+    Args:
+        task (str): 'det', 'seg' or 'cls'.
+        config (str | Path): A config of the task's package.
+        checkpoint (str | Path): The model's checkpoint, any that mmengine loads.
+        device (str): As torch names it. Defaults to 'cpu'.
+        cfg_options (dict, optional): Overrides of config values. Defaults to None.
+        **options: Of 'det', ``score_thr``, the score that a detection must have more than; of
+            'cls', ``invert``, whether the model is given images with dark and light exchanged.
+
+    Returns:
+        Callable: Takes the path of an image and returns a :class:`Prediction`.
+
+    Raises:
+        OSError, ValueError: If config or checkpoint cannot be read, are of another task, do not
+            fit together, or the checkpoint is not what the SHA-256 in its name says.
+    """
+    if not 0 <= options.get('score_thr', 0) <= 1:
+        raise ValueError(f'score_thr must be from 0 to 1, but got {options["score_thr"]}.')
+    if not Path(config).is_file():
+        raise FileNotFoundError(f'there is no file {config}.')
+    file = fetch(checkpoint)
+    check_sha256(file)
+    content = load_safely(file)
+    try:
+        parsed = Config.fromfile(config)
+        parsed.merge_from_dict(cfg_options or {})
+        scope = config_scope(parsed)
+    except Exception as error:
+        raise ValueError(f'{config}: {explain(error)}') from error
+    if scope != _PACKAGES[task]:
+        raise ValueError(f'{config} is for {scope}, but the task {task} is for {_PACKAGES[task]}.')
+    init_default_scope(scope)
+    parsed.get('visualizer', {}).pop('vis_backends', None)  # pictures are returned, not kept
+    try:
+        with weights_must_fit(), warnings.catch_warnings():
+            warnings.filterwarnings('ignore', 'dataset_meta or class names')  # see _names
+            model, predict = _LOADERS[task](parsed, str(file), device, **options)
+    except Exception as error:
+        raise ValueError(f'{config} with {checkpoint}: {explain(error)}') from error
+    if task != 'cls' and not {'dataset_meta', 'CLASSES'} & content.get('meta', {}).keys():
+        model.dataset_meta.update(_names(parsed.test_dataloader.dataset))
+    return predict
+
+
+def _names(dataset):
+    """Take class names from a config, where the inferencers would take COCO's or Cityscapes'."""
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        known = registry.get(dataset.type).METAINFO
+    return known | dataset.get('metainfo', {})

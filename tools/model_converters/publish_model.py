@@ -1,0 +1,27 @@
+"""Make a training's checkpoint fit to be given out: weights alone, named by their SHA-256."""
+
+import argparse
+
+from mmghost.checkpoint import publish_checkpoint
+from mmghost.utils.mistakes import mistakes_named
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='a detection, segmentation or classification config')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument('--out-dir', default='checkpoints', help='default: %(default)s')
+    parser.add_argument(
+        '--half', action='store_true', help='in half precision, norms and biases excepted'
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with mistakes_named():
+        print(publish_checkpoint(**vars(args)))
+
+
+if __name__ == '__main__':
+    main()

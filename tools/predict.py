@@ -1,0 +1,63 @@
+"""Draw what a detector, a segmentor or a classifier finds in images."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmghost.checkpoint import find_published
+from mmghost.demo import DEMO_CONFIGS
+from mmghost.inference import TASKS, predict_images
+from mmghost.utils.mistakes import mistakes_named
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'images', nargs='+', metavar='IMAGE', help='a file, a folder, or webcam, webcam:1, ...'
+    )
+    parser.add_argument('--task', choices=TASKS, required=True)
+    parser.add_argument('--config', help="default: the demo's of the task")
+    parser.add_argument('--checkpoint', help='default: the one that comes with the config')
+    parser.add_argument('--out-dir', help='default: predictions/TASK')
+    parser.add_argument(
+        '--score-thr', type=float, help='det: leave out lower scores (default: 0.3)'
+    )
+    parser.add_argument(
+        '--invert',
+        action='store_true',
+        default=None,
+        help='cls: exchange dark and light before the model',
+    )
+    parser.add_argument('--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'
+    )
+    args = parser.parse_args()
+    for name, value, task in (
+        ('--score-thr', args.score_thr, 'det'),
+        ('--invert', args.invert, 'cls'),
+    ):
+        if value is not None and args.task != task:
+            parser.error(f'{name} is for --task {task}')
+    return args
+
+
+def main():
+    args = {name: value for name, value in vars(parse_args()).items() if value is not None}
+    task = args['task']
+    args.setdefault('config', ROOT / 'configs' / DEMO_CONFIGS[task])
+    args.setdefault('out_dir', Path('predictions', task))
+    with mistakes_named():
+        if 'checkpoint' not in args:
+            args['checkpoint'] = find_published(args['config'], ROOT / 'checkpoints')
+        failures = predict_images(args.pop('images'), **args)
+    if failures:
+        sys.exit('\n'.join(f'error: {name}: {reason}' for name, reason in failures.items()))
+
+
+if __name__ == '__main__':
+    main()
