@@ -23,6 +23,8 @@ from .plan import (
 from .prepare_data import make_data
 from .run import RunFailed
 
+ONE_PROCESS = Launch()
+
 
 def reproduce(
     tables,
@@ -32,7 +34,7 @@ def reproduce(
     work_dirs='work_dirs/reproduce',
     rows=None,
     seeds=None,
-    launch=Launch(),
+    launch=ONE_PROCESS,
     overwrite=False,
     dry_run=False,
     console=None,

@@ -60,7 +60,8 @@ class Run:
         self.work_dir = self.work_dirs / self.name
         self.file = self.results / f'{self.name}.json'
         self.lock = self.work_dirs / f'{self.name}.lock'
-        self.run_config = self.work_dir / 'config.py'
+        # Not in the folder, where mmengine writes a copy of the same name with the run's state
+        self.run_config = self.work_dirs / f'{self.name}.py'
         self.content = content_of(self.config, self.launch.processes)
 
     @property

@@ -1,6 +1,5 @@
 """Tables that can be reproduced: both papers', and the comparison on data that can be had."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.fileio import load
