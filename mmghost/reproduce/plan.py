@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from .data_sets import DataError, below_root, data_folder, find_faults
+from mmghost.utils import check_int
+
+from .data_sets import DataError, data_folder, find_faults
 from .prepare_data import can_be_made
 from .run import Run
 from .run_config import read_config
@@ -22,6 +24,8 @@ def plan_runs(names, rows, seeds, launch, configs, work_dirs, results):
     Returns:
         list[Run]: Each once, though several tables may have it.
     """
+    for seed in seeds or ():
+        check_int('seed', seed, 0)
     ordered = []
     for name in names:
         table = find_table(name)
@@ -56,7 +60,7 @@ def sort_out_data(runs, data_root):
     for run in runs:
         folder = data_folder(run.config)
         if folder not in faults:
-            made = can_be_made(folder) and not below_root(folder, data_root).exists()
+            made = can_be_made(folder)
             to_make |= {folder} if made else set()
             faults[folder] = None if made else find_faults(folder, data_root)
         if faults[folder] is None:

@@ -100,8 +100,9 @@ def _titles(runs):
 
 
 def _print_plan(runs, to_make, data_root, console):
-    for folder in sorted(to_make):
-        console.print(f'{below_root(folder, data_root)} will be made.', highlight=False)
+    for place in sorted(below_root(folder, data_root) for folder in to_make):
+        if not place.exists():
+            console.print(f'{place} will be made.', highlight=False)
     table = RichTable('run', 'to do', 'about', 'by')
     left = [run for run in runs if not run.is_recorded()]
     total, unknown, measured = 0.0, 0, {}
