@@ -1,7 +1,7 @@
 """Run a command that ends, with all that it started, when the one that asked for it does.
 
-``python -m mmghost.reproduce.guard COMMAND ...``, in a session of its own, with a pipe as standard
-input: once the other end of the pipe is closed, by whatever ended its process, so is the command.
+``python guard.py COMMAND ...`` with a pipe as standard input: once the other end of the pipe is
+closed, by whatever ended its process, so is the command.
 """
 
 import os
@@ -23,6 +23,7 @@ def _end_with_the_pipe(command):
 
 
 def main():
+    os.setsid()  # a group of its own, which can be ended as a whole
     signal.signal(signal.SIGTERM, lambda *_: None)  # not ignored, which the command would inherit
     command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     threading.Thread(target=_end_with_the_pipe, args=(command,), daemon=True).start()

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmghost.benchmark.environment import describe_environment
 from mmghost.engine import find_whole_checkpoint, write_atomically
 
+from . import guard
 from .launch import Launch, test_words, train_words
 from .logs import learning_curve, progress_of, read_test, training_log
 from .parts import Parts
@@ -22,6 +23,8 @@ from .tables import Row
 
 _PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain')
 _TICK = 2  # seconds
+# By its file, as importing mmghost takes seconds
+_GUARD = (sys.executable, '-I', guard.__file__)
 
 
 class RunFailed(Exception):
@@ -148,16 +151,14 @@ class Run:
 
     def _mim(self, words, lock, tick):
         output = self.work_dir / 'output.txt'
-        command = [sys.executable, '-W', 'ignore', '-m']
         with open(output, 'a') as file:
             print(f'\n$ mim {" ".join(words)}', file=file, flush=True)
             process = subprocess.Popen(
-                [*command, 'mmghost.reproduce.guard', *command, 'mim', *words],
+                [*_GUARD, sys.executable, '-W', 'ignore', '-m', 'mim', *words],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
-                start_new_session=True,
             )
             with process:  # closes the pipe, which ends the guard, if this process is interrupted
                 while True:
