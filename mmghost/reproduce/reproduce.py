@@ -80,8 +80,7 @@ def reproduce(
         return True
     for folder in sorted(to_make):
         make_data(folder, below_root(folder, data_root))
-    code = describe_code(configs.resolve().parent)
-    failed = _do_all(runs, configs, data_root, code, console)
+    failed = _do_all(runs, configs, data_root, console)
     for run, reason in failed.items():
         console.print(f'{run.title}: {reason}', style='red', markup=False)
     missing = [run for lacking in without.values() for run in lacking]
@@ -131,7 +130,7 @@ def _print_plan(runs, to_make, data_root, console):
     )
 
 
-def _do_all(runs, configs, data_root, code, console):
+def _do_all(runs, configs, data_root, console):
     """Do the runs; return what was not done, and why."""
     failed, times = {}, []
     columns = (
@@ -154,7 +153,7 @@ def _do_all(runs, configs, data_root, code, console):
             say('')
             place = f'[{index + 1}/{len(runs)}] {run.title}'
             try:
-                result, reused = _do(run, configs, data_root, code, say)
+                result, reused = _do(run, configs, data_root, say)
             except (RunFailed, Locked) as error:
                 failed[run] = str(error)
                 told = f'{place}: not done: {error}'
@@ -167,7 +166,7 @@ def _do_all(runs, configs, data_root, code, console):
     return failed
 
 
-def _do(run, configs, data_root, code, say):
+def _do(run, configs, data_root, say):
     with locked(run.lock) as lock:
         if run.is_recorded():
             return run.result(), True
@@ -178,6 +177,7 @@ def _do(run, configs, data_root, code, say):
             pretrained = needed.checkpoint()
             if pretrained is None or not needed.is_recorded():
                 raise RunFailed(f'the weights of {needed.name}, to begin with, are not there')
+        code = describe_code(configs.resolve().parent)
         return run.do(data_root, code, lock, pretrained, say), False
 
 
