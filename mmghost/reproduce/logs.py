@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
+from contextlib import suppress
 from pathlib import Path
 
 _NOT_METRICS = {'step', 'time', 'data_time'}
+_TAIL = 20_000  # bytes
 
 
 def _newest_first(work_dir, pattern):
@@ -58,8 +61,15 @@ def learning_curve(work_dir):
 def progress_of(work_dir):
     """Say how far a training is: 'epoch 3' or 'iteration 1200'; '' if nothing is known yet."""
     files = _newest_first(work_dir, '*/vis_data/scalars.json')
-    trained = [record for record in _records(files[0]) if 'loss' in record] if files else []
-    if not trained:
+    if not files:
         return ''
-    last = trained[-1]
-    return f'epoch {last["epoch"]}' if 'epoch' in last else f'iteration {last["iter"]}'
+    with open(files[0], 'rb') as file:  # grows with the training
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        lines = file.read().decode(errors='ignore').splitlines()
+    for line in reversed(lines):
+        with suppress(json.JSONDecodeError):
+            record = json.loads(line)
+            if 'loss' in record:
+                epoch = record.get('epoch')
+                return f'iteration {record["iter"]}' if epoch is None else f'epoch {epoch}'
+    return ''

@@ -22,7 +22,7 @@ from .run_config import content_of, make_run_config
 from .tables import Row
 
 _PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain')
-_TICK = 2  # seconds
+_TICK = 5  # seconds
 # By its file, as importing mmghost takes seconds
 _GUARD = (sys.executable, '-I', guard.__file__)
 
