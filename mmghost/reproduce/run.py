@@ -23,6 +23,7 @@ from .tables import Row
 
 _PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain')
 _TICK = 5  # seconds
+_COMMAND = '\n$ mim '
 # By its file, as importing mmghost takes seconds
 _GUARD = (sys.executable, '-I', guard.__file__)
 
@@ -152,7 +153,7 @@ class Run:
     def _mim(self, words, lock, tick):
         output = self.work_dir / 'output.txt'
         with open(output, 'a') as file:
-            print(f'\n$ mim {" ".join(words)}', file=file, flush=True)
+            print(f'{_COMMAND}{" ".join(words)}', file=file, flush=True)
             process = subprocess.Popen(
                 [*_GUARD, sys.executable, '-W', 'ignore', '-m', 'mim', *words],
                 stdin=subprocess.PIPE,
@@ -168,7 +169,7 @@ class Run:
                     except subprocess.TimeoutExpired:
                         tick()
         if code:
-            raise RunFailed(f'mim {words[0]} failed: {_last_error(output)} ({output})')
+            raise RunFailed(f'mim {words[0]} failed: {last_error(output)} ({output})')
 
     def _describe(self, parts):
         named = self.row.config
@@ -201,9 +202,17 @@ def _version(package):
         return None
 
 
-def _last_error(output):
-    """Give the last line of an output that names an error, or else the last but mim's own."""
-    lines = [line.strip() for line in output.read_text(errors='replace').splitlines()]
+def last_error(output):
+    """Give the last line of mim's last command that names an error, or else its last line.
+
+    Args:
+        output (Path): What mim's commands printed.
+
+    Returns:
+        str: The line; '' if there is none.
+    """
+    _, _, printed = output.read_text(errors='replace').rpartition(_COMMAND)
+    lines = [line.strip() for line in printed.splitlines()[1:]]
     lines = [line for line in lines if line and 'CalledProcessError' not in line]
     errors = [line for line in lines if 'Error' in line.partition(':')[0]]
     return (errors or lines or [''])[-1]

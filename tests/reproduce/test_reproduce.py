@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mmghost.reproduce import reproduce
 from mmghost.reproduce.lock import locked
-from mmghost.reproduce.run import Run
+from mmghost.reproduce.run import Run, last_error
 
 HALF = 'results/half_seed0.json'
 
@@ -137,3 +137,17 @@ def test_dry_run_does_nothing(place, printed):
     ):
         assert words in said
     assert sorted(path.name for path in place.iterdir()) == ['configs', 'tables.yml']
+
+
+@pytest.mark.parametrize(
+    ('printed', 'said'),
+    [
+        ('Traceback\nKeyError: "x"\nsubprocess.CalledProcessError: 1\n', 'KeyError: "x"'),
+        ('Epoch(train) [1]\n', 'Epoch(train) [1]'),
+        ('', ''),
+    ],
+)
+def test_last_error_is_of_the_last_command(printed, said, tmp_path):
+    output = tmp_path / 'output.txt'
+    output.write_text(f'\n$ mim train\nOSError: an earlier one\n\n$ mim train a\n{printed}')
+    assert last_error(output) == said
