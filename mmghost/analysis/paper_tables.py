@@ -11,6 +11,7 @@ from mmengine.hub import get_config
 from mmengine.registry import MODELS, init_default_scope
 
 from .complexity import count_complexity
+from .results import read_results, runs_of
 
 PAPERS = Path(__file__).with_name('papers.yml')
 UNITS = dict(M=1e6, G=1e9)
@@ -99,31 +100,6 @@ def measure_row(row, configs):
     return _count(name, configs, options, size, part, operators)
 
 
-def read_results(folder):
-    """Read our own results: one json file per run.
-
-    Each holds ``config`` (path within the repository), ``commit``, ``environment`` (a dict of
-    versions and hardware), ``seed`` and ``metrics`` (a dict by the mm package's names).
-
-    Args:
-        folder (str | Path): Where they are; it need not exist.
-
-    Returns:
-        list[dict]: The runs, by file name.
-
-    Raises:
-        ValueError: If a file lacks one of these.
-    """
-    runs = []
-    for path in sorted(Path(folder).glob('*.json')):
-        run = json.loads(path.read_text())
-        missing = {'config', 'commit', 'environment', 'seed', 'metrics'} - run.keys()
-        if missing:
-            raise ValueError(f'{path} lacks {", ".join(sorted(missing))}.')
-        runs.append(run)
-    return runs
-
-
 def measure_tables(configs, results=None, paper=None, number=None):
     """Measure the papers' tables.
 
@@ -171,7 +147,7 @@ def _measure_table(entry, configs, runs):
                 row['name'],
                 config,
                 tuple(cells),
-                tuple(run for run in runs if run['config'] == config),
+                runs_of(row, runs),
                 row.get('note', ''),
                 tuple(column for column in row.get('agreed', ()) if column not in agree),
             )

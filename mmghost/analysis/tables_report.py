@@ -3,6 +3,7 @@
 from rich.table import Table as RichTable
 
 from .paper_tables import AGREES, DIFFERS, NEAR
+from .results import METRICS, summarise_runs
 
 HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
 QUOTED_UNITS = dict(
@@ -21,11 +22,18 @@ def _quoted(row):
 
 
 def _ours(row):
-    return '; '.join(
-        ', '.join(f'{name} {value:g}' for name, value in run['metrics'].items())
-        + f' ({run["commit"][:7]}, seed {run["seed"]})'
-        for run in row.results
-    )
+    """What our runs give for what the paper says: means and deviations over seeds."""
+    found = []
+    for cell in row.cells:
+        summary = summarise_runs(row.results, cell.column) if cell.column in METRICS else None
+        if summary is not None:
+            heading = HEADINGS.get(cell.column, cell.column)
+            found.append(f'{heading} {summary} {QUOTED_UNITS[cell.column]}'.strip())
+    if not found:
+        return ''
+    count = len(row.results)
+    commits = ', '.join(sorted({run['commit'][:7] for run in row.results}))
+    return f'{", ".join(found)} ({count} seed{"s" * (count > 1)}, {commits})'
 
 
 def _measured(table, row):

@@ -1,5 +1,6 @@
 """Whole detectors, segmentors and classifiers of configs, at any width of their backbone."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -43,7 +44,8 @@ def build_whole_model(name, width=1.0):
     """Build the model of a config.
 
     Args:
-        name (str): A file, or ``package::path`` for a config of an mm package.
+        name (str | Config): A file, ``package::path`` for a config of an mm package, or a whole
+            config.
         width (float): The backbone's ``widen_factor``; 1.0 leaves that of the config. What takes
             the backbone's maps is made to fit. Defaults to 1.0.
 
@@ -53,7 +55,9 @@ def build_whole_model(name, width=1.0):
     Raises:
         OSError, ValueError: If there is no such config, or its backbone has no width.
     """
-    if '::' in name:
+    if isinstance(name, Config):
+        config = copy.deepcopy(name)
+    elif '::' in name:
         config = get_config(name)
     elif Path(name).is_file():
         config = Config.fromfile(name)

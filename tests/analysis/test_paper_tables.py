@@ -7,7 +7,8 @@ from helpers import CONFIGS, ROOT
 from mmengine.fileio import load
 
 from mmghost.analysis import measure_tables, summarise, to_markdown
-from mmghost.analysis.paper_tables import PAPERS, judge, read_results
+from mmghost.analysis.paper_tables import PAPERS, judge
+from mmghost.analysis.results import read_results
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,15 @@ def test_every_config_of_the_papers_data_sets_is_in_a_table():
 
 
 def test_measured_table_and_its_markdown(tmp_path):
-    run = dict(
-        config='configs/classification/ghostnet-1.0x_8xb128_in1k.py',
-        commit='0123456789',
-        environment=dict(torch='2.12.1'),
-        seed=3,
-        metrics={'accuracy/top1': 73.5},
-    )
-    (tmp_path / 'run.json').write_text(json.dumps(run))
+    for seed, top1 in enumerate((73.5, 73.9)):
+        run = dict(
+            config='configs/classification/ghostnet-1.0x_8xb128_in1k.py',
+            commit='0123456789',
+            environment=dict(torch='2.12.1'),
+            seed=seed,
+            metrics={'accuracy/top1': top1},
+        )
+        (tmp_path / f'run{seed}.json').write_text(json.dumps(run))
     (table,) = measure_tables(CONFIGS, tmp_path, 'GhostNetV2', 8)
     baseline, expressiveness, capacity, both = table.rows
     cells = {cell.column: cell for cell in expressiveness.cells}
@@ -81,7 +83,7 @@ def test_measured_table_and_its_markdown(tmp_path):
     assert [cell.verdict for cell in both.cells if cell.column == 'params'] == ['differs']
     assert not any(row.lost for row in table.rows)
     page = to_markdown([table])
-    assert 'accuracy/top1 73.5 (0123456, seed 3)' in page
+    assert 'top-1 73.70 ± 0.28 % (2 seeds, 0123456)' in page
     assert 'multiply-adds 167 M: 167.0 M (+0.0%, agrees)' in page
     assert '| Both (2) |' in page and '\n2. 7.0 is 5.2' in page
     assert summarise([table]).startswith('Of 8 measured cells 5 agree, 2 are near')

@@ -98,6 +98,8 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     shutil.copy(ROOT / 'demo' / 'article.png', folder / 'image.png')
     (folder / 'broken.png').write_bytes((folder / 'image.png').read_bytes()[:100])
     (folder / 'empty').mkdir()
+    (folder / 'results').mkdir()
+    (folder / 'results' / 'run.json').write_text('{"seed": 0}')
     torch.save([1], folder / 'list.pth')
     torch.save(dict(state_dict={}, meta=Malicious()), folder / 'malicious.pth')
     torch.save(timm.create_model('mobilenetv3_small_050').state_dict(), folder / 'other.pth')
@@ -285,6 +287,23 @@ WRITERS = [
     ('demo.py', ('seg', '--source', 'IDX', '--epochs', '0'), 'epochs must be'),
     ('demo.py', ('cls', '--source', 'IDX', '--val-count', '-1'), 'val_count must be'),
     ('paper_tables.py', ('--table', '99'), 'there is no such table'),
+    ('reproduce.py', ('v2-33',), "there is no table 'v2-33', did you mean 'v2-3'"),
+    ('reproduce.py', ('v2-3', '--rows', 'resnet'), "v2-3 has no row 'resnet', but 1 MobileNetV2"),
+    ('reproduce.py', ('v2-3', '--rows', '0'), "v2-3 has no row '0'"),
+    ('reproduce.py', ('v2-3', '--seeds', '-1'), 'seed must be'),
+    ('reproduce.py', ('v2-3',), 'COCO 2017 belongs in data/coco'),
+    ('reproduce.py', ('v2-5', '--data-root', 'absent'), 'belongs in absent/ade/ADEChallengeData'),
+    (
+        'reproduce.py',
+        ('v1-3', '--data-root', 'taken'),
+        'CIFAR-10 (Python version) belongs in taken',
+    ),
+    ('reproduce.py', ('v2-3', '--gpus', '0'), 'gpus must be an integer >= 1'),
+    ('reproduce.py', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
+    ('reproduce.py', ('v2-3', '--launcher', 'slurm'), 'needs --partition and --gpus-per-node'),
+    ('reproduce.py', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
+    ('reproduce.py', ('fashion-transfer', '--rows', '3'), 'which has not been trained'),
+    ('analysis_tools/compare_results.py', ('--results', '@results', '--out-dir', 'out'), 'lacks'),
 ]
 
 
@@ -431,6 +450,9 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
         ),
         (PREDICT, ('image.png', '--task', 'det', '--invert'), '--invert is for --task cls'),
         (PUBLISH, ('a',), 'required: checkpoint'),
+        ('reproduce.py', (), 'required: TABLE'),
+        ('reproduce.py', ('v2-3', '--launcher', 'mpi'), "invalid choice: 'mpi'"),
+        ('reproduce.py', ('v2-3', '--seeds', 'x'), "invalid int value: 'x'"),
     ],
 )
 def test_unknown_options(tool, words, message, run_tool, capsys):
