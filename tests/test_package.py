@@ -6,6 +6,9 @@ from importlib import metadata
 import pytest
 from helpers import ROOT
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+
+from mmghost.compat import ONEDL, SUPPORTED
 
 
 def run_python(code, **variables):
@@ -86,7 +89,8 @@ def test_mim_downloads_a_config_beside_its_weights(wheel, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('package', 'version'), [('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')]
+    ('package', 'version'),
+    [('torch', '1.13.1'), ('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')],
 )
 def test_unsupported_versions_are_named(package, version):
     failed = run_python(f'import {package}; {package}.__version__ = "{version}"; import mmghost')
@@ -96,15 +100,32 @@ def test_unsupported_versions_are_named(package, version):
     assert '>=' in message and '<' in message
 
 
-@pytest.mark.parametrize('package', ['mmcv', 'mmengine'])
+def test_unsupported_pythons_are_named(wheel):
+    code = 'import platform; platform.python_version = lambda: "3.9.18"; import mmghost'
+    message = run_python(code).stderr.strip().splitlines()[-1]
+    assert message == 'ImportError: python 3.9.18 is installed: mmghost takes python >=3.10, <3.13.'
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith('METADATA'))
+    oldest, too_new = SUPPORTED['python']
+    assert f'Requires-Python: <{too_new},>={oldest}' in archive.read(name).decode()
+
+
+@pytest.mark.parametrize('package', ['torch', 'mmcv', 'mmengine'])
 def test_missing_packages_are_named(package):
     failed = run_python(f'import sys; sys.modules["{package}"] = None; import mmghost')
     assert f'{package} is not installed: mmghost takes {package} >=' in failed.stderr
 
 
 def test_pinned_versions_are_installed():
-    """What runs these tests is the set that requirements/constraints.txt claims was tested."""
-    lines = (ROOT / 'requirements' / 'constraints.txt').read_text().splitlines()
+    """What runs these tests is the set that requirements claims was tested."""
+    stack = 'onedl' if MODULE2PACKAGE['mmdet'] == ONEDL['mmdet'] else 'official'
+    files = [ROOT / 'requirements' / name for name in ('torch.txt', f'{stack}/openmmlab.txt')]
+    names = {name for file in files for name in file.read_text().split('\n') if name[:1].isalpha()}
+    names |= {(ROOT / 'requirements' / stack / 'mmcv.txt').read_text().strip()}
+    lines = [
+        line
+        for folder in ('.', stack)
+        for line in (ROOT / 'requirements' / folder / 'constraints.txt').read_text().splitlines()
+    ]
     pins = dict(line.split('==') for line in lines if '==' in line and ';' not in line)
-    names = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain')
     assert {name: metadata.version(name) for name in names} == {name: pins[name] for name in names}

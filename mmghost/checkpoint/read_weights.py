@@ -119,13 +119,13 @@ def load_safely(path, map_location='cpu'):
     """Load a file's content without executing any of it, whatever torch's default is.
 
     Args:
-        path (Path): A file of torch's or safetensors'.
+        path (Path | file object): A file of torch's or safetensors'.
         map_location: As in ``torch.load``. Defaults to 'cpu'.
 
     Raises:
         ValueError: If it is broken, or anything would be executed.
     """
-    if path.suffix == '.safetensors':
+    if getattr(path, 'suffix', None) == '.safetensors':
         return load_safetensors(path)
     try:
         with safe_namespace():
