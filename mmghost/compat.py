@@ -5,10 +5,11 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 
 # Written here alone: setup.py and tools/setup_env.py read it, README is tested against it.
-# package: (oldest accepted, first refused)
+# package: (oldest accepted, first refused). Before 2.6 torch has no list of what a checkpoint may
+# call for, and files could get round weights_only=True (CVE-2025-32434).
 SUPPORTED = {
     'python': ('3.10', '3.13'),
-    'torch': ('2.0.0', '2.14.0'),
+    'torch': ('2.6.0', '3.0.0'),
     'mmengine': ('0.8.3', '1.0.0'),
     'mmcv': ('2.0.0', '2.4.0'),
 }

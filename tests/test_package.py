@@ -90,7 +90,7 @@ def test_mim_downloads_a_config_beside_its_weights(wheel, tmp_path):
 
 @pytest.mark.parametrize(
     ('package', 'version'),
-    [('torch', '1.13.1'), ('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')],
+    [('torch', '2.5.1'), ('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')],
 )
 def test_unsupported_versions_are_named(package, version):
     failed = run_python(f'import {package}; {package}.__version__ = "{version}"; import mmghost')

@@ -13,7 +13,6 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.logging import print_log
-from mmengine.utils import digit_version
 
 from mmghost.utils import check_type
 
@@ -98,8 +97,6 @@ def _download(address, target):
 
 def safe_namespace():
     """Let torch load the record of a command line, in the authors' and timm's training files."""
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
-        return nullcontext()
     if argparse.Namespace in torch.serialization.get_safe_globals():
         return nullcontext()  # leaving the context below would take it away
     return torch.serialization.safe_globals([argparse.Namespace])
