@@ -3,17 +3,24 @@
 # make test   run the test suite (the same)
 # make setup  the environment alone;  make lint  ruff
 # make audit  known vulnerabilities of the pinned versions, from an online database
+# make setup-onedl, make test-onedl   the same with OneDL's packages, in .venv-onedl
+# make test-matrix  the tests with the oldest and the newest versions (long)
 # DEMO_OPTIONS= passes options to the demos (tools/demo.py --help lists them).
 # PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12.
 
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup demo demo-seg demo-cls test lint audit
+.PHONY: python setup setup-onedl demo demo-seg demo-cls test test-onedl test-matrix lint audit
 
-setup:
+python:
 	@command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): choose a Python with PYTHON="; exit 1; }
+
+setup: python
 	@$(PYTHON) tools/setup_env.py
+
+setup-onedl: python
+	@$(PYTHON) tools/setup_env.py --stack onedl
 
 demo: setup
 	@$(RUN) tools/demo.py det $(DEMO_OPTIONS)
@@ -24,6 +31,12 @@ demo-seg demo-cls: demo-%: setup
 test: setup
 	@$(RUN) -m pytest --numprocesses auto
 
+test-onedl: setup-onedl
+	@.venv-onedl/bin/python -m pytest --numprocesses auto
+
+test-matrix: python
+	@$(PYTHON) tools/test_matrix.py $(MATRIX_OPTIONS)
+
 lint: setup
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
@@ -31,4 +44,4 @@ lint: setup
 audit:
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python -m pip install --quiet pip-audit
-	@.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements/constraints.txt
+	@.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements/constraints.txt -r requirements/official/constraints.txt

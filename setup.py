@@ -1,4 +1,5 @@
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,11 @@ def read_version():
     return re.search("__version__ = '(.+)'", text)[1]
 
 
+def read_python_versions():
+    oldest, too_new = runpy.run_path(str(ROOT / 'mmghost' / 'compat.py'))['SUPPORTED']['python']
+    return f'>={oldest},<{too_new}'
+
+
 def read_requirements(name):
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
     return [line for line in lines if line and not line.startswith('#')]
@@ -50,7 +56,7 @@ setup(
     long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    python_requires='>=3.10',
+    python_requires=read_python_versions(),
     packages=find_packages(include=['mmghost', 'mmghost.*']),
     package_data={'mmghost.analysis': ['*.yml']},
     package_dir={'': '.'},  # makes an editable install a plain path entry

@@ -1,9 +1,10 @@
 """mmghost: GhostNet backbones for OpenMMLab's detectors, segmentors and classifiers."""
 
-from .compat import check_versions, leave_out_multimodal_models
+from .compat import check_versions, leave_out_multimodal_models, name_onedls_packages
 from .version import __version__
 
 check_versions()
+name_onedls_packages()
 leave_out_multimodal_models()
 
 from . import backbones  # noqa: E402

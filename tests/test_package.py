@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import zipfile
@@ -6,6 +7,9 @@ from importlib import metadata
 import pytest
 from helpers import ROOT
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+
+from mmghost.compat import ONEDL, SUPPORTED
 
 
 def run_python(code, **variables):
@@ -57,20 +61,36 @@ def test_wheel_requires_neither_torch_nor_mmcv(wheel):
     assert required == ['numpy', 'rich']
 
 
+FIND_CONFIGS = (
+    'from mim.utils import get_installed_path; print(get_installed_path("mmghost"));'
+    'from mim.commands.search import get_model_info; print(len(get_model_info("mmghost")))'
+)
+ON_ONEDL = MODULE2PACKAGE['mmdet'] == ONEDL['mmdet']
+mim_reads_wheels = pytest.mark.skipif(
+    ON_ONEDL,
+    reason="OneDL's mim takes the folder of the metadata for that of a package named as its module",
+)
+
+
+@pytest.mark.skipif(not ON_ONEDL, reason='make setup-onedl installs mmghost, as editable')
+def test_onedls_mim_finds_an_editable_installation():
+    found = run_python(FIND_CONFIGS, cwd=ROOT.parent)
+    configs = list((ROOT / 'configs').rglob('*.py'))
+    assert found.stdout.split() == [str(ROOT), str(len(configs))], found.stderr
+
+
+@mim_reads_wheels
 @pytest.mark.parametrize('kind', ['wheel', 'editable_wheel'])
 def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
     command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
     wheel = request.getfixturevalue(kind)
     subprocess.run([*command, '--target', tmp_path, wheel], check=True)
-    code = (
-        'from mim.utils import get_installed_path; print(get_installed_path("mmghost"));'
-        'from mim.commands.search import get_model_info; print(len(get_model_info("mmghost")))'
-    )
-    found = run_python(code, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    found = run_python(FIND_CONFIGS, env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
     configs = list((ROOT / 'configs').rglob('*.py'))
     assert found.stdout.split() == [str(tmp_path / 'mmghost'), str(len(configs))], found.stderr
 
 
+@mim_reads_wheels
 def test_mim_downloads_a_config_beside_its_weights(wheel, tmp_path):
     """The weights are there already, as there is no network."""
     command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
@@ -87,7 +107,8 @@ def test_mim_downloads_a_config_beside_its_weights(wheel, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('package', 'version'), [('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')]
+    ('package', 'version'),
+    [('torch', '2.5.1'), ('mmcv', '1.7.2'), ('mmcv', '3.0.0'), ('mmengine', '0.7.0')],
 )
 def test_unsupported_versions_are_named(package, version):
     failed = run_python(f'import {package}; {package}.__version__ = "{version}"; import mmghost')
@@ -97,15 +118,33 @@ def test_unsupported_versions_are_named(package, version):
     assert '>=' in message and '<' in message
 
 
-@pytest.mark.parametrize('package', ['mmcv', 'mmengine'])
+def test_unsupported_pythons_are_named(wheel):
+    code = 'import platform; platform.python_version = lambda: "3.9.18"; import mmghost'
+    message = run_python(code).stderr.strip().splitlines()[-1]
+    assert message == 'ImportError: python 3.9.18 is installed: mmghost takes python >=3.10, <3.13.'
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith('METADATA'))
+    stated = re.search('Requires-Python: (.*)', archive.read(name).decode())[1]
+    oldest, too_new = SUPPORTED['python']
+    assert set(stated.split(',')) == {f'>={oldest}', f'<{too_new}'}
+
+
+@pytest.mark.parametrize('package', ['torch', 'mmcv', 'mmengine'])
 def test_missing_packages_are_named(package):
     failed = run_python(f'import sys; sys.modules["{package}"] = None; import mmghost')
     assert f'{package} is not installed: mmghost takes {package} >=' in failed.stderr
 
 
 def test_pinned_versions_are_installed():
-    """What runs these tests is the set that requirements/constraints.txt claims was tested."""
-    lines = (ROOT / 'requirements' / 'constraints.txt').read_text().splitlines()
+    """What runs these tests is the set that requirements claims was tested."""
+    stack = 'onedl' if ON_ONEDL else 'official'
+    files = [ROOT / 'requirements' / name for name in ('torch.txt', f'{stack}/openmmlab.txt')]
+    names = {name for file in files for name in file.read_text().split('\n') if name[:1].isalpha()}
+    names |= {(ROOT / 'requirements' / stack / 'mmcv.txt').read_text().strip()}
+    lines = [
+        line
+        for folder in ('.', stack)
+        for line in (ROOT / 'requirements' / folder / 'constraints.txt').read_text().splitlines()
+    ]
     pins = dict(line.split('==') for line in lines if '==' in line and ';' not in line)
-    names = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain')
     assert {name: metadata.version(name) for name in names} == {name: pins[name] for name in names}

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.backbones import GhostNetV2
+from mmghost.compat import SUPPORTED
 
 README = (ROOT / 'README.md').read_text()
 PYTHON = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
@@ -22,6 +23,7 @@ from mmdet.models.dense_heads import FCOSHead
 from mmdet.models.detectors import FCOS
 from mmdet.models.necks import FPN
 from mmghost.backbones import GhostNetV2
+from mmghost.compat import SUPPORTED
 
 default_scope = 'mmdet'
 model = dict(
@@ -79,3 +81,19 @@ def test_every_folder_of_configs_is_linked():
 def test_linked_files_exist():
     for path in re.findall(r'\]\(([^)#:]+)\)', README):
         assert (ROOT / path).exists(), path
+
+
+def test_supported_versions_are_those_that_are_checked():
+    text = ' '.join(README.split())
+    for name, (oldest, too_new) in SUPPORTED.items():
+        name = name.replace('python', 'Python')
+        assert f'{name} from {oldest}, below {too_new}' in text
+
+
+@pytest.mark.parametrize('stack', ['official', 'onedl'])
+def test_tested_versions_are_those_that_are_pinned(stack):
+    lines = (ROOT / 'requirements' / stack / 'constraints.txt').read_text().splitlines()
+    pins = [line.split('==') for line in lines if re.match('(onedl-)?mm', line)]
+    assert len(pins) == 5
+    for name, version in pins:
+        assert f'{name} {version}' in README

@@ -1,7 +1,8 @@
 """Make the environment that mmghost is developed and tested in, or mend it.
 
 Runs before anything is installed, so it uses Python's standard library alone. Every finished step
-is recognised and skipped; the versions stand in requirements/constraints.txt.
+is recognised and skipped. The versions stand in requirements/constraints.txt; those of the mm
+packages in requirements/official and requirements/onedl, a folder a stack.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -24,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
 CONSTRAINTS = REQUIREMENTS / 'constraints.txt'
 CHECKSUMS = REQUIREMENTS / 'mmcv.sha256'
-PYTHONS = ((3, 10), (3, 12))  # oldest and newest
+STACKS = {'official': '.venv', 'onedl': '.venv-onedl'}  # and where their environments go
+SUPPORTED = runpy.run_path(str(ROOT / 'mmghost' / 'compat.py'))['SUPPORTED']
 ENV_GB, COMPILE_GB = 11, 2  # free space needed by torch and the rest, and by the compile
 
 PROBE = r"""
@@ -87,23 +90,31 @@ def canonical(name):
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def read_constraints(python):
-    """Read the pinned versions that apply to this (major, minor)."""
+def read_constraints(python, stack='official', more=None):
+    """Read the pinned versions that apply to this (major, minor); those of ``more`` come first."""
     pins = {}
-    for line in CONSTRAINTS.read_text().splitlines():
-        match = re.fullmatch(r'([\w.-]+)==([^;\s]+)(?:; python_version (>=|<) "3\.(\d+)")?', line)
-        if match is None:
-            continue
-        name, version, operator, minor = match.groups()
-        newer = minor is None or python[1] >= int(minor)
-        if operator is None or newer == (operator == '>='):
-            pins[canonical(name)] = version
+    for file in (CONSTRAINTS, REQUIREMENTS / stack / 'constraints.txt', more):
+        for line in file.read_text().splitlines() if file else ():
+            match = re.fullmatch(
+                r'([\w.-]+)==([^;\s]+)(?:; python_version (>=|<) "3\.(\d+)")?', line
+            )
+            if match is None:
+                continue
+            name, version, operator, minor = match.groups()
+            newer = minor is None or python[1] >= int(minor)
+            if operator is None or newer == (operator == '>='):
+                pins[canonical(name)] = version
     return pins
 
 
 def read_names(name):
     lines = (REQUIREMENTS / f'{name}.txt').read_text().splitlines()
     return [canonical(line) for line in lines if line and not line.startswith('#')]
+
+
+def mmcv_name(pins):
+    """Return the name under which the stack's mmcv is distributed."""
+    return 'mmcv' if 'mmcv' in pins else 'onedl-mmcv'
 
 
 def check_sha256(path):
@@ -222,11 +233,15 @@ class Environment:
 
 def check_python():
     found = sys.version_info[:2]
-    if not PYTHONS[0] <= found <= PYTHONS[1]:
-        oldest, newest = ('.'.join(map(str, version)) for version in PYTHONS)
+    oldest, too_new = SUPPORTED['python']
+    if (
+        not [int(part) for part in oldest.split('.')]
+        <= [*found]
+        < [int(part) for part in too_new.split('.')]
+    ):
         raise SetupError(
-            f'Python {found[0]}.{found[1]} is not supported: {oldest} to {newest} are; choose one '
-            'with PYTHON=, for example make setup PYTHON=python3.11.'
+            f'Python {found[0]}.{found[1]} is not supported: from {oldest}, below {too_new}, are; '
+            'choose one with PYTHON=, for example make setup PYTHON=python3.11.'
         )
     if sys.platform != 'linux':
         raise SetupError(f'the set-up is made for Linux, not {sys.platform}.')
@@ -309,14 +324,15 @@ def wheel_key(env, pins):
     tag = env.output('-c', code)
     if tag is None:
         raise SetupError(f'torch does not import: {env.error("import torch")}')
-    return f'mmcv{pins["mmcv"]}-{tag.strip()}'
+    name = mmcv_name(pins)
+    return f'{name}{pins[name]}-{tag.strip()}'
 
 
 def cached_wheels(pins):
     """Find the cached wheels that can fit, before torch is there to tell the exact key."""
-    tag = f'cp{sys.version_info[0]}{sys.version_info[1]}'
+    name, tag = mmcv_name(pins), f'cp{sys.version_info[0]}{sys.version_info[1]}'
     return list(
-        (cache_folder() / 'wheels').glob(f'mmcv{pins["mmcv"]}-torch{pins["torch"]}*-{tag}-*/*.whl')
+        (cache_folder() / 'wheels').glob(f'{name}{pins[name]}-torch{pins["torch"]}*-{tag}-*/*.whl')
     )
 
 
@@ -339,6 +355,12 @@ class CompileProgress:
             say(text)
 
 
+def raise_standard(script, torch):
+    """Let mmcv be compiled as C++20, which torch's headers ask for from 2.14 on."""
+    if [int(part) for part in torch.split('.')[:2]] >= [2, 14]:
+        script.write_text(script.read_text().replace('-std=c++17', '-std=c++20'))
+
+
 def compile_mmcv(env, pins, key):
     """Compile mmcv's sdist into the wheel cache; an interrupted compile goes on where it was."""
     check_compiler()
@@ -347,15 +369,16 @@ def compile_mmcv(env, pins, key):
             "torch sees a GPU but there is no nvcc to compile mmcv's CUDA operators: install the "
             'CUDA toolkit and set CUDA_HOME, or set CUDA_VISIBLE_DEVICES= to go without the GPU.'
         )
+    name = mmcv_name(pins)
     build = cache_folder() / 'build' / key
-    source = build / f'mmcv-{pins["mmcv"]}'
+    source = build / f'{name.replace("-", "_")}-{pins[name]}'
     check_disk(build, COMPILE_GB)
     if not source.exists():
         with tempfile.TemporaryDirectory() as download:
             env.pip(
                 'mmcv-download',
-                *('download', '--no-deps', '--no-binary', 'mmcv', '--no-build-isolation'),
-                *('-d', download, f'mmcv=={pins["mmcv"]}'),
+                *('download', '--no-deps', '--no-binary', name, '--no-build-isolation'),
+                *('-d', download, f'{name}=={pins[name]}'),
             )
             build.mkdir(parents=True, exist_ok=True)
             unpacked = build / 'unpacked'
@@ -366,6 +389,7 @@ def compile_mmcv(env, pins, key):
                 # Python has known filters since 3.10.12 and 3.11.4
                 safe = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
                 archive.extractall(unpacked, **safe)
+            raise_standard(unpacked / source.name / 'setup.py', pins['torch'])
             (unpacked / source.name).rename(source)
     wheels = build / 'wheels'
     env.run(
@@ -380,7 +404,7 @@ def compile_mmcv(env, pins, key):
     )
     cached = cache_folder() / 'wheels' / key
     cached.mkdir(parents=True, exist_ok=True)
-    wheel = next(wheels.glob('mmcv-*.whl'))
+    wheel = next(wheels.glob('*.whl'))
     shutil.move(wheel, cached / wheel.name)
     shutil.rmtree(build)
     return cached / wheel.name
@@ -439,17 +463,22 @@ def content(path):
     }
 
 
-def install(env, name, *options):
-    env.pip(name, 'install', *options, '-r', REQUIREMENTS / f'{name}.txt', '-c', CONSTRAINTS)
+def install(env, pins, name, *options):
+    constraints = env.folder / 'constraints.txt'
+    constraints.write_text(''.join(f'{pin}=={version}\n' for pin, version in pins.items()))
+    log = Path(name).name
+    env.pip(log, 'install', *options, '-r', REQUIREMENTS / f'{name}.txt', '-c', constraints)
 
 
 # ------------------------------------------------------------------------------- the set-up
 
 
 class Setup:
-    def __init__(self, folder):
+    def __init__(self, folder, stack='official', more=None):
         self.env = Environment(folder)
-        self.pins = read_constraints(sys.version_info[:2])
+        self.stack = stack
+        self.pins = read_constraints(sys.version_info[:2], stack, more)
+        self.mmcv = mmcv_name(self.pins)
         self.all_again = False
 
     def wrong(self, found, names):
@@ -467,18 +496,20 @@ class Setup:
         env, steps = self.env, []
         sound = venv_is_sound(env)
         found = env.probe() if sound else {}
+        self.refuse_other_stacks(found)
         broken = [
             name
             for name in self.wrong(found, [name for name in self.pins if name in found])
-            if name not in ('mmcv', 'pip')
+            if name not in (self.mmcv, 'pip')
         ]
         if broken:
             steps.append((f'mending {", ".join(broken)}', lambda: self.reinstall(broken)))
         for name, options in (
             ('build', ()),
             ('torch', ()),
-            ('openmmlab', ()),
-            ('mim', ('--no-deps',)),
+            ('undeclared', ()),
+            (f'{self.stack}/openmmlab', ('--no-build-isolation',)),
+            (f'{self.stack}/mim', ('--no-deps', '--no-build-isolation')),
             ('runtime', ()),
             ('onnx', ()),
             ('openvino', ()),
@@ -488,10 +519,11 @@ class Setup:
             missing = wanted if self.all_again else [pin for pin in wanted if pin not in found]
             if missing:
                 versions = ', '.join(f'{pin} {self.pins[pin]}' for pin in missing)
-                steps.append((versions, lambda n=name, o=options: install(env, n, *o)))
+                steps.append((versions, lambda n=name, o=options: install(env, self.pins, n, *o)))
         torch_changes = 'torch' not in found or 'torch' in broken
-        if self.all_again or torch_changes or self.wrong(found, ['mmcv']):
-            steps.append((f'mmcv {self.pins["mmcv"]}', lambda: install_mmcv(env, self.pins)))
+        if self.all_again or torch_changes or self.wrong(found, [self.mmcv]):
+            version = self.pins[self.mmcv]
+            steps.append((f'{self.mmcv} {version}', lambda: install_mmcv(env, self.pins)))
         here = found.get('mmghost', {})
         if steps:
             steps.insert(0, ('network', lambda: check_network(env)))
@@ -500,6 +532,15 @@ class Setup:
         if not sound:
             steps.insert(0, (f'virtual environment {env.folder}', self.make_venv))
         return steps
+
+    def refuse_other_stacks(self, found):
+        """The stacks' packages have the same import names, and would overwrite each other."""
+        for stack in STACKS:
+            for name in read_names(f'{stack}/mmcv') if stack != self.stack else ():
+                if name in found:
+                    raise SetupError(
+                        f'{self.env.folder} has {name} of the {stack} stack: give another --venv.'
+                    )
 
     def make_venv(self):
         env = self.env
@@ -552,12 +593,24 @@ class Setup:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--venv', default=ROOT / '.venv', type=Path, help='default: %(default)s')
-    folder = Path(os.path.abspath(parser.parse_args().venv))
+    parser.add_argument(
+        '--stack',
+        choices=STACKS,
+        default='official',
+        help="OpenMMLab's own packages or OneDL's forks of them; default: %(default)s",
+    )
+    parser.add_argument(
+        '--venv', type=Path, help='default: ' + ', '.join(f'{v} ({k})' for k, v in STACKS.items())
+    )
+    parser.add_argument(
+        '--constraints', type=Path, help='a file of further versions, before those of the set'
+    )
+    args = parser.parse_args()
+    folder = Path(os.path.abspath(args.venv or ROOT / STACKS[args.stack]))
     try:
         check_python()
         with locked(folder.with_name(f'{folder.name}.lock'), 'Another set-up is at work: waiting.'):
-            Setup(folder).run()
+            Setup(folder, args.stack, args.constraints).run()
     except SetupError as error:
         sys.exit(f'setup: {error}')
     except KeyboardInterrupt:

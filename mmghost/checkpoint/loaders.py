@@ -7,6 +7,7 @@ import torch.distributed
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
+from mmengine.runner import checkpoint as mmengines
 
 from .read_weights import check_sha256, fetch, load_safely, sort_weights
 
@@ -42,6 +43,11 @@ def load_from_http(filename, map_location=None, **kwargs):
     return _rename(load_safely(fetch(filename), map_location), filename)
 
 
+def _load_content(file, map_location=None, weights_only=True):
+    """Stand in for OneDL's loading, which executes what torch refuses to load."""
+    return load_safely(file if hasattr(file, 'read') else Path(file), map_location)
+
+
 def load_published_checkpoints():
     """Let mmengine load the authors' and timm's GhostNet files into whole models.
 
@@ -52,3 +58,6 @@ def load_published_checkpoints():
     """
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    mmengines.load_from_http = load_from_http  # which 'torchvision://' and the like end in
+    if hasattr(mmengines, '_safe_torch_load'):
+        mmengines._safe_torch_load = _load_content

@@ -13,7 +13,6 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.logging import print_log
-from mmengine.utils import digit_version
 
 from mmghost.utils import check_type
 
@@ -100,8 +99,6 @@ def _download(address, target):
 
 def safe_namespace():
     """Let torch load the record of a command line, in the authors' and timm's training files."""
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
-        return nullcontext()
     if argparse.Namespace in torch.serialization.get_safe_globals():
         return nullcontext()  # leaving the context below would take it away
     return torch.serialization.safe_globals([argparse.Namespace])
@@ -121,13 +118,13 @@ def load_safely(path, map_location='cpu'):
     """Load a file's content without executing any of it, whatever torch's default is.
 
     Args:
-        path (Path): A file of torch's or safetensors'.
+        path (Path | file object): A file of torch's or safetensors'.
         map_location: As in ``torch.load``. Defaults to 'cpu'.
 
     Raises:
         ValueError: If it is broken, or anything would be executed.
     """
-    if path.suffix == '.safetensors':
+    if getattr(path, 'suffix', None) == '.safetensors':
         return load_safetensors(path)
     try:
         with safe_namespace():

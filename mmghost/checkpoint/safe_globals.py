@@ -10,7 +10,6 @@ import pickle
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.utils import digit_version
 
 
 def _history_buffer_method(owner, name):
@@ -31,12 +30,7 @@ def _numpy_globals():
 
 
 def allow_mmengine_checkpoints():
-    """Let ``torch.load(weights_only=True)`` read the checkpoints that mmengine's Runner writes.
-
-    Does nothing before torch 2.6, which loads them without.
-    """
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
-        return
+    """Let ``torch.load(weights_only=True)`` read the checkpoints that mmengine's Runner writes."""
     dtypes = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)]
     torch.serialization.add_safe_globals(
         [

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+
+from mmghost.compat import ONEDL
 from mmghost.engine import find_whole_checkpoint
 
 
@@ -13,7 +17,7 @@ def run_mim(command, package, config, *options, cfg_options=None):
 
     Args:
         command (str): 'train' or 'test'.
-        package (str): The mm package, for example 'mmdet'.
+        package (str): The mm package as it is imported, for example 'mmdet'.
         config (str | Path): The config file.
         *options (str): Further options.
         cfg_options (dict, optional): Overrides of config values. Defaults to None.
@@ -21,7 +25,7 @@ def run_mim(command, package, config, *options, cfg_options=None):
     Raises:
         RuntimeError: If the command fails.
     """
-    words = [command, package, str(config), *map(str, options)]
+    words = [command, MODULE2PACKAGE[package], str(config), *map(str, options)]
     if command == 'train':
         words += ['--gpus', '0']
     if cfg_options:
@@ -30,6 +34,19 @@ def run_mim(command, package, config, *options, cfg_options=None):
     done = subprocess.run([sys.executable, '-W', 'ignore', '-m', 'mim', *words])
     if done.returncode:
         raise RuntimeError(f'mim {command} failed with exit status {done.returncode}.')
+
+
+def config_for_mim(package, config_file, work_dir):
+    """Return a config that mim can read, whole where it could not read the given one.
+
+    OneDL's mmengine finds no ``_base_ = 'mmseg::...'`` unless mmghost has been imported.
+    """
+    if package != 'mmseg' or MODULE2PACKAGE['mmseg'] != ONEDL['mmseg']:
+        return config_file
+    whole = Path(work_dir) / 'whole_config' / Path(config_file).name
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    Config.fromfile(config_file).dump(whole)
+    return whole
 
 
 def last_checkpoint(work_dir):

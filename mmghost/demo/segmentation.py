@@ -17,7 +17,7 @@ def run_segmentation_demo(
     """
     config, overrides = load_config(config_file, data_root, epochs)
     prepare_scenes(config.train_dataloader.dataset.data_root, train_count, val_count, source)
-    outcome = train_and_test('mmsegmentation', config_file, config, work_dir, overrides)
+    outcome = train_and_test('mmseg', config_file, config, work_dir, overrides)
     picture = draw_masks(config, outcome.checkpoint, Path(work_dir) / 'masks.png')
     print_report(
         f'{Path(config_file).stem} on {val_count} validation scenes',

@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 
 from mmghost.utils import check_int
 
-from .mim import last_checkpoint, run_mim, test_metrics, training_log
+from .mim import config_for_mim, last_checkpoint, run_mim, test_metrics, training_log
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -52,7 +52,7 @@ def train_and_test(package, config_file, config, work_dir, overrides):
     """Train, or go on with an interrupted training, and test, through mim.
 
     Args:
-        package (str): The mm package as mim calls it.
+        package (str): The mm package as it is imported.
         config_file (str | Path): The config.
         config (Config): The same config, overridden.
         work_dir (str | Path): Where checkpoints and logs go.
@@ -61,6 +61,7 @@ def train_and_test(package, config_file, config, work_dir, overrides):
     Returns:
         Outcome: Metrics and speeds.
     """
+    config_file = config_for_mim(package, config_file, work_dir)
     options = ('--work-dir', work_dir)
     # Without a value, which mmseg's tool does not take: from the newest checkpoint, if any
     run_mim(*('train', package, config_file, *options, '--resume'), cfg_options=overrides)

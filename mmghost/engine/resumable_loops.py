@@ -1,7 +1,7 @@
 """Training loops whose interrupted runs end as if they had not been interrupted."""
 
 import logging
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -95,6 +95,23 @@ class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
         self._epoch += 1
 
 
+class _AfterTheTrained:
+    """The batches of a loader that begins after those trained on, which mmengine takes away."""
+
+    def __init__(self, loader, trained):
+        self._batches = chain(repeat(None, trained), loader)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self._batches)
+
+    def skip_iter(self, count):
+        """Take batches away as OneDL's loop does."""
+        next(islice(self, count, count), None)
+
+
 @LOOPS.register_module()
 class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
     """mmengine's IterBasedTrainLoop, which goes on without loading what was trained on.
@@ -114,6 +131,5 @@ class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
     def run(self):
         """Launch training."""
         self.dataloader.begin_at(self._iter, self._iter, self.runner.seed)
-        # mmengine's loop takes as many batches away as it was trained on
-        self.dataloader_iterator = chain(repeat(None, self._iter), self.dataloader)
+        self.dataloader_iterator = _AfterTheTrained(self.dataloader, self._iter)
         return super().run()

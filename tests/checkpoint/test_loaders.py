@@ -1,6 +1,8 @@
 """Whole models, through mmengine's own ways of loading."""
 
 import argparse
+import pickle
+from types import SimpleNamespace
 
 import pytest
 import timm
@@ -59,11 +61,38 @@ class Malicious:
         return (print, ('executed',))
 
 
-def test_malicious_files_are_refused(tmp_path, capsys):
-    path = str(tmp_path / 'malicious.pth')
+@pytest.fixture
+def malicious(tmp_path):
+    path = tmp_path / 'checkpoints' / 'malicious.pth'
+    path.parent.mkdir()
     torch.save(dict(state_dict={}, args=Malicious()), path)
-    with pytest.raises(
-        ValueError, match='malicious.pth is no checkpoint that can be loaded safely'
-    ):
-        CheckpointLoader.load_checkpoint(path)
+    return path
+
+
+def refuse(load, capsys, name='malicious.pth'):
+    with pytest.raises(ValueError, match=f'{name}.* is no checkpoint that can be loaded safely'):
+        load()
+    assert 'executed' not in capsys.readouterr().out
+
+
+def test_malicious_files_are_refused(malicious, capsys):
+    refuse(lambda: CheckpointLoader.load_checkpoint(str(malicious)), capsys)
+
+
+def test_malicious_downloads_are_refused(malicious, capsys, monkeypatch):
+    """What is there already is not downloaded."""
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(malicious.parent.parent))
+    address = 'https://example.org/malicious.pth'
+    refuse(lambda: CheckpointLoader.load_checkpoint(address), capsys)
+    models = 'mmengine.runner.checkpoint.get_torchvision_models'
+    monkeypatch.setattr(models, lambda: dict(resnet50=address))
+    refuse(lambda: CheckpointLoader.load_checkpoint('torchvision://resnet50'), capsys)
+
+
+def test_malicious_files_of_a_storage_are_refused(malicious, capsys, monkeypatch):
+    """OneDL's mmengine would load them without safety, the official one as torch does."""
+    backend = SimpleNamespace(get=lambda name: malicious.read_bytes())
+    monkeypatch.setattr('mmengine.runner.checkpoint.get_file_backend', lambda *a, **k: backend)
+    with pytest.raises((ValueError, pickle.UnpicklingError)):
+        CheckpointLoader.load_checkpoint('s3://bucket/malicious.pth')
     assert 'executed' not in capsys.readouterr().out

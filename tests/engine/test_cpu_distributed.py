@@ -5,6 +5,9 @@ import sys
 
 import pytest
 from helpers import CONFIGS
+from mmengine.config.utils import MODULE2PACKAGE
+
+import mmghost  # noqa: F401, of which MODULE2PACKAGE has the names that are installed
 
 CONFIG = CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
 
@@ -12,7 +15,7 @@ CONFIG = CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-sc
 def train(scenes, work_dir, *options):
     annotations = scenes / 'annotations' / 'instances_validation.json'
     command = [
-        *(sys.executable, '-W', 'ignore', '-m', 'mim', 'train', 'mmdet', CONFIG),
+        *(sys.executable, '-W', 'ignore', '-m', 'mim', 'train', MODULE2PACKAGE['mmdet'], CONFIG),
         *('--launcher', 'pytorch', '--gpus', '2', '--work-dir', work_dir, '--cfg-options'),
         *(f'{loader}_dataloader.dataset.data_root={scenes}' for loader in ('train', 'val', 'test')),
         *(f'{split}_evaluator.ann_file={annotations}' for split in ('val', 'test')),

@@ -15,24 +15,50 @@ def setup_env():
     return module
 
 
-REQUIREMENTS = (
-    'build',
-    'torch',
-    'openmmlab',
-    'mim',
-    'mmcv',
-    'runtime',
-    'onnx',
-    'openvino',
-    'tests',
-)
+REQUIREMENTS = ('build', 'torch', 'undeclared', 'runtime', 'onnx', 'openvino', 'tests')
+OF_A_STACK = ('openmmlab', 'mim', 'mmcv')
+STACKS = ('official', 'onedl')
+MATRIX = sorted((ROOT / 'requirements' / 'matrix').glob('*.txt'))
 
 
+@pytest.mark.parametrize('stack', STACKS)
 @pytest.mark.parametrize('minor', [10, 11, 12])
-def test_everything_required_is_pinned(setup_env, minor):
-    pins = setup_env.read_constraints((3, minor))
-    for name in REQUIREMENTS:
+def test_everything_required_is_pinned(setup_env, minor, stack):
+    pins = setup_env.read_constraints((3, minor), stack)
+    for name in (*REQUIREMENTS, *(f'{stack}/{name}' for name in OF_A_STACK)):
         assert set(setup_env.read_names(name)) <= pins.keys()
+
+
+def test_the_stacks_share_everything_but_the_mm_packages(setup_env):
+    official, onedl = (setup_env.read_constraints((3, 11), stack) for stack in STACKS)
+    assert all(onedl[name] == official[name] for name in official.keys() & onedl.keys())
+    assert {name for name in official.keys() - onedl.keys() if not name.startswith('mm')} == {
+        'openmim'
+    }
+
+
+@pytest.mark.parametrize('file', MATRIX, ids=lambda path: path.stem)
+def test_the_matrix_changes_the_set(setup_env, file):
+    pins, changed = (setup_env.read_constraints((3, 11), 'official', more) for more in (None, file))
+    assert pins['torch'] != changed['torch']
+    assert pins['ruff'] == changed['ruff']
+
+
+def test_no_environment_has_both_stacks(setup_env, tmp_path, monkeypatch):
+    setup = setup_env.Setup(tmp_path, 'onedl')
+    monkeypatch.setattr(setup_env, 'venv_is_sound', lambda env: True)
+    found = dict(mmcv=dict(version='2.1.0', damaged=False, url=''))
+    monkeypatch.setattr(setup.env, 'probe', lambda: found)
+    with pytest.raises(setup_env.SetupError, match='has mmcv of the official stack'):
+        setup.pending()
+
+
+@pytest.mark.parametrize(('torch', 'standard'), [('2.13.0', 'c++17'), ('2.14.0', 'c++20')])
+def test_mmcv_is_compiled_as_torch_asks(setup_env, tmp_path, torch, standard):
+    script = tmp_path / 'setup.py'
+    script.write_text("args = ['-std=c++17']\n")
+    setup_env.raise_standard(script, torch)
+    assert script.read_text() == f"args = ['-std={standard}']\n"
 
 
 def test_pins_follow_python(setup_env):
@@ -73,6 +99,9 @@ def test_the_wheel_key_names_the_very_torch(setup_env):
         def output(self, *args):
             return self.tag
 
+    assert setup_env.wheel_key(Fake('torch2.12.1'), {'onedl-mmcv': '2.3.6'}) == (
+        'onedl-mmcv2.3.6-torch2.12.1'
+    )
     keys = {
         setup_env.wheel_key(Fake(tag), {'mmcv': '2.1.0'})
         for tag in ('torch2.12.1+cpu-cp311', 'torch2.12.1+cu130-cp311', 'torch2.12.1+cpu-cp312')
@@ -105,7 +134,7 @@ def test_a_bad_wheel_in_the_cache_is_refused_and_removed(setup_env, tmp_path, mo
 @pytest.mark.parametrize('version', [(3, 9), (3, 13)])
 def test_unsupported_python(setup_env, monkeypatch, version):
     monkeypatch.setattr(setup_env.sys, 'version_info', (*version, 0))
-    with pytest.raises(setup_env.SetupError, match='not supported: 3.10 to 3.12 are'):
+    with pytest.raises(setup_env.SetupError, match='from 3.10, below 3.13, are'):
         setup_env.check_python()
 
 
@@ -117,8 +146,11 @@ def test_another_archive_is_refused(setup_env, tmp_path):
 
 
 def test_the_pinned_archive_has_a_checksum(setup_env):
-    name = f'mmcv-{setup_env.read_constraints((3, 11))["mmcv"]}.tar.gz'
-    assert name in setup_env.CHECKSUMS.read_text()
+    checksums = setup_env.CHECKSUMS.read_text()
+    for file in (None, *MATRIX):
+        assert f'mmcv-{setup_env.read_constraints((3, 11), more=file)["mmcv"]}.tar.gz' in checksums
+    onedls = setup_env.read_constraints((3, 11), 'onedl')['onedl-mmcv']
+    assert f'onedl_mmcv-{onedls}.tar.gz' in checksums
 
 
 def test_too_little_disk(setup_env, tmp_path):
