@@ -28,8 +28,8 @@ Given are the mean over the seeds, the sample's standard deviation and, in brack
 value, all of the last epoch. A difference is that of two means, with its standard error: one below
 twice its error means little. Parameters and multiply-adds are those of the whole model. Minutes are
 by the clock, on a machine that may have done other things too. The learning curves show the means
-over the seeds, and from the least to the most; those of classification are of training articles that
-no model trains on, the others of what the results are of.
+over the seeds, and from the least to the most; those of classification are of training articles
+that no model trains on, the others of what the results are of.
 """
 
 
