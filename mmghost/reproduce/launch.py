@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from mmengine.config.utils import MODULE2PACKAGE
+
 from mmghost.utils import check_int
 from mmghost.utils.mm_tools import config_scope
 
-MIM_NAMES = dict(mmdet='mmdet', mmseg='mmsegmentation', mmpretrain='mmpretrain')
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 
 
@@ -73,13 +74,13 @@ def train_words(config, file, work_dir, launch):
     Returns:
         list[str]: The words after ``mim``.
     """
-    package = MIM_NAMES[config_scope(config)]
+    package = MODULE2PACKAGE[config_scope(config)]
     words = ['train', package, str(file), *launch.words(), '--work-dir', str(work_dir)]
     return [*words, '--resume']  # without a value, which mmseg's tool does not take
 
 
 def test_words(config, file, checkpoint, work_dir, launch):
     """Give the words of ``mim test``; see :func:`train_words`."""
-    package = MIM_NAMES[config_scope(config)]
+    package = MODULE2PACKAGE[config_scope(config)]
     words = ['test', package, str(file), '--checkpoint', str(checkpoint), *launch.words()]
     return [*words, '--work-dir', str(work_dir)]

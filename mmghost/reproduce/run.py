@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 
 from mmghost.benchmark.environment import describe_environment
+from mmghost.compat import ONEDL
 from mmghost.engine import find_whole_checkpoint, write_atomically
 
 from . import guard
@@ -22,6 +23,7 @@ from .run_config import content_of, make_run_config
 from .tables import Row
 
 _PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain')
+_ONEDLS = ('onedl-mmengine', 'onedl-mmcv', *ONEDL.values())
 _TICK = 5  # seconds
 _COMMAND = '\n$ mim '
 # By its file, as importing mmghost takes seconds
@@ -177,7 +179,7 @@ class Run:
         environment = describe_environment(
             torch.device('cuda' if torch.cuda.is_available() else 'cpu')
         )
-        environment.update({name: _version(name) for name in _PACKAGES})
+        environment.update(_versions((*_PACKAGES, *_ONEDLS)))
         environment.update(threads=torch.get_num_threads(), processes=self.launch.processes)
         return dict(
             config=named if '::' in named else f'configs/{named}',
@@ -195,11 +197,14 @@ class Run:
         )
 
 
-def _version(package):
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+def _versions(packages):
+    found = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def last_error(output):
