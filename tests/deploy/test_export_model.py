@@ -88,7 +88,9 @@ def test_evaluation_names_mistakes(files, demo_files, tmp_path):
 
 
 def test_logits_and_noise(demo_files, tmp_path):
-    options = dict(test_dataloader=dict(dataset=dict(data_root=str(tmp_path / 'absent'))))
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]  # no size
+    dataset = dict(data_root=str(tmp_path / 'absent'), pipeline=steps)
+    options = dict(test_dataloader=dict(dataset=dataset))
     config, checkpoint = demo_files['segmentation']
     words = (config, checkpoint, tmp_path / 'segmentor.pt2', 'torch-export')
     with pytest.raises(ValueError, match='the test pipeline sets no size, .* give --shape'):
