@@ -276,6 +276,7 @@ def to_markdown(benchmarks, notes=None):
             f'## {benchmark["title"]}',
             '',
             '```shell',
+            '# not run by the tests: it takes minutes',
             benchmark['command'],
             '```',
             '',
