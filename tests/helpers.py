@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -44,3 +45,17 @@ def settle(backbone):
             norm.running_mean += 0.1 * norm.running_var.sqrt() * torch.randn_like(norm.running_var)
             norm.running_var *= 0.8 + 0.4 * torch.rand_like(norm.running_var)
     return backbone.eval()
+
+
+class Camera:
+    """A webcam whose frames get lighter."""
+
+    def __init__(self, number):
+        self.light = 0
+
+    def read(self):
+        self.light += 20
+        return True, np.full((48, 64, 3), self.light, np.uint8)
+
+    def release(self):
+        pass

@@ -3,9 +3,7 @@
 import errno
 import json
 import os
-import re
 import runpy
-import shlex
 import shutil
 import sys
 
@@ -13,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers import CONFIGS, ROOT
+from helpers import CONFIGS, ROOT, Camera
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
@@ -80,76 +78,6 @@ def test_boxes_are_the_pictures(inferencers):
     assert len(content['bboxes']) == len(content['scores']) == len(content['classes'])
     left, top, right, bottom = content['bboxes'][0]
     assert 240 < left < 260 and 60 < top < 80 and 335 < right < 355 and 145 < bottom < 165
-
-
-def documented(name):
-    """List the shell commands of a document, each on one line."""
-    text = (ROOT / name).read_text()
-    blocks = ''.join(re.findall(r'```shell\n(.*?)```', text, re.DOTALL))
-    return [shlex.split(line) for line in blocks.replace('\\\n', '').splitlines()]
-
-
-PREDICTIONS = [
-    words for words in documented('docs/predict.md') if 'predict' in ' '.join(words[1:4])
-]
-
-
-@pytest.fixture
-def surroundings(tmp_path, monkeypatch):
-    """What the documented commands need: a repository, photographs, a webcam, a trained model."""
-    for name in ('demo', 'configs', 'checkpoints'):
-        (tmp_path / name).symlink_to(ROOT / name)
-    shutil.copy(SCENE, tmp_path / 'photo.jpg')
-    (tmp_path / 'photos').mkdir()
-    shutil.copy(SCENE, tmp_path / 'photos' / 'one.jpg')
-    (tmp_path / 'photos' / 'notes.txt').touch()
-    (tmp_path / 'work_dirs' / 'demo-det').mkdir(parents=True)
-    shutil.copy(
-        shipped('det'),
-        tmp_path / 'work_dirs' / 'demo-det' / 'epoch_3.pth',
-    )
-    monkeypatch.setattr(cv2, 'VideoCapture', Camera)
-
-
-class Camera:
-    """A webcam whose frames get lighter."""
-
-    def __init__(self, number):
-        self.light = 0
-
-    def read(self):
-        self.light += 20
-        return True, np.full((48, 64, 3), self.light, np.uint8)
-
-    def release(self):
-        pass
-
-
-@pytest.mark.parametrize('words', PREDICTIONS, ids=' '.join)
-def test_documented_commands(words, predict, surroundings, tmp_path):
-    words = words[words.index('predict' if words[0] == 'mim' else 'tools/predict.py') + 1 :]
-    own = dict(
-        CONFIG=CONFIGS / DEMO_CONFIGS['cls'],
-        CHECKPOINT=shipped('cls'),
-    )
-    assert predict(*(own.get(word, word) for word in words)) == 0
-    (written,) = tmp_path.rglob('predictions.json')
-    for row in json.loads(written.read_text()):
-        assert cv2.imread(row['picture']) is not None
-
-
-def test_the_readmes_command_is_among_them():
-    (words,) = [words for words in documented('README.md') if words[1:2] == ['tools/predict.py']]
-    assert words in PREDICTIONS
-
-
-def test_other_documented_commands_name_what_there_is():
-    others = [words for words in documented('docs/predict.md') if words not in PREDICTIONS]
-    assert len(others) == 4
-    for words in others:
-        for word in words:
-            if '/' in word:
-                assert (ROOT / word).exists(), word
 
 
 def kinds(folder):

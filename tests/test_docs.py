@@ -1,0 +1,438 @@
+"""The documents, followed as a user follows them: links, configs, code and commands.
+
+Every command of a shell block goes one of four ways, and one that goes none of them fails by name:
+
+- it is run, in a folder that looks like a clone and has tiny data;
+- it is one that ``.ci/run`` runs: a make target, or the very command;
+- it is what another test runs, named in ``ELSEWHERE``;
+- its block says ``# not run by the tests:`` and why.
+
+Commands are run as they stand but for these words. CONFIG and CHECKPOINT are the demo's detector,
+or the demo's classifier where the command is about classification; FULL_CONFIG and FULL_CHECKPOINT
+the detector with full attention, as docs/look_inside.md tells to make it. ``mim run mmghost
+predict`` is ``tools/predict.py``, as mim runs what is installed. A webcam is a fake one. Appended
+are:
+
+- to fashion_scenes.py the number of scenes, as 4400 take a minute;
+- to feature_similarity.py two images, as there are not eight;
+- to benchmark.py one round of small and narrow networks, as times are of no interest here.
+
+Predictions and pictures are cheap, so their blocks are run by default and within this process;
+the others are slow, and processes of their own.
+"""
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+from checkpoint.published_files import write
+from documents import NOT_RUN, PAGES, anchors, blocks, languages, links, prose
+from helpers import CONFIGS, ROOT, Camera
+from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
+from mmengine.runner import CheckpointLoader
+
+from mmghost.backbones import GhostNet
+from mmghost.checkpoint import find_published
+from mmghost.compat import ONEDL, SUPPORTED
+from mmghost.datasets import unpack_fashion_mnist
+from mmghost.demo import DEMO_CONFIGS
+
+README = PAGES['README.md']
+GET_STARTED = PAGES['docs/get_started.md']
+
+# ------------------------------------------------------------------------------------------ links
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_somewhere(page):
+    for path, anchor in links(page):
+        assert path.exists(), path
+        assert not anchor or anchor in anchors(path), f'{path} has no heading #{anchor}'
+
+
+def test_every_page_is_in_the_index():
+    listed = {path for path, _ in links('docs/README.md')}
+    assert listed == {*ROOT.glob('docs/*.md')} - {ROOT / 'docs' / 'README.md'}
+
+
+def test_the_index_and_the_readme_have_the_same_order():
+    index = re.findall(r'\| \[.*?\]\((\w+\.md)\)', PAGES['docs/README.md'])
+    assert re.findall(r'^\d\. \[.*?\]\(docs/(\w+\.md)\)', README, re.MULTILINE) == index[:8]
+
+
+def test_every_picture_is_in_the_gallery():
+    shown = {path for path, _ in links('docs/gallery.md') if path.parent.name == 'images'}
+    assert shown == {*ROOT.glob('docs/images/*')}
+
+
+def test_every_folder_of_configs_is_linked():
+    assert {*ROOT.glob('configs/**/README.md')} <= {path for path, _ in links('README.md')}
+
+
+# ----------------------------------------------------------------------------------------- tables
+
+
+def test_table_has_every_ghostnetv2_config():
+    """The papers' other rows are in docs/tables.md, the comparison in docs/comparison.md."""
+    configs = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / 'configs').glob('*/*ghostnetv2-*.py')
+        if path.parent.name != 'comparison'
+    }
+    assert configs <= set(re.findall(r'\]\((configs/[^)]*\.py)\)', README))
+
+
+def test_supported_versions_are_those_that_are_checked():
+    text = ' '.join(GET_STARTED.split())
+    for name, (oldest, too_new) in SUPPORTED.items():
+        name = name.replace('python', 'Python')
+        assert f'{name} from {oldest}, below {too_new}' in text
+
+
+@pytest.mark.parametrize('stack', ['official', 'onedl'])
+def test_tested_versions_are_those_that_are_pinned(stack):
+    lines = (ROOT / 'requirements' / stack / 'constraints.txt').read_text().splitlines()
+    pins = [line.split('==') for line in lines if re.match('(onedl-)?mm', line)]
+    assert len(pins) == 5
+    for name, version in pins:
+        assert f'{name} {version}' in GET_STARTED
+
+
+def test_channels_are_those_of_the_networks():
+    header, *rows = re.findall(r'^\| (?:out index|\d) \|.*$', PAGES['docs/use.md'], re.MULTILINE)
+    columns = list(zip(*([cell.strip() for cell in row.split('|')[4:-1]] for row in rows)))
+    widths = [float(cell) for cell in header.split('|')[4:-1]]
+    assert len(widths) == len(columns) == 7
+    for width, column in zip(widths, columns):
+        with torch.device('meta'):
+            network = GhostNet(width, out_indices=range(6))
+        assert network.out_channels == tuple(map(int, column))
+
+
+# ----------------------------------------------------------------------------------------- python
+
+ELSEWHERE = {
+    'pip install .': 'tests/test_package.py::test_mim_finds_an_installed_wheel',
+    '"""Print what an exported detector finds': 'tests/deploy/test_export_model.py::'
+    'test_script_of_the_docs_needs_no_torch',
+}
+PYTHON = [block for block in blocks('python') if not block.text.startswith(tuple(ELSEWHERE))]
+SNIPPETS = [block for block in PYTHON if block.text.startswith('_base_')]
+CODE = [block for block in PYTHON if block not in SNIPPETS]
+
+PLAIN_NAME = (
+    next(block.text for block in SNIPPETS if block.page == 'README.md').replace('mmghost.', '')
+    + "custom_imports = dict(imports=['mmghost'])\n"
+)
+
+PURE_PYTHON = """
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+from mmdet.models.dense_heads import FCOSHead
+from mmdet.models.detectors import FCOS
+from mmdet.models.necks import FPN
+from mmghost.backbones import GhostNetV2
+from mmghost.compat import SUPPORTED
+
+default_scope = 'mmdet'
+model = dict(
+    type=FCOS,
+    data_preprocessor=dict(type=DetDataPreprocessor),
+    backbone=dict(type=GhostNetV2, out_indices=(2, 3, 4), frozen_stages=0),
+    neck=dict(type=FPN, in_channels=[40, 112, 160], out_channels=32, num_outs=3),
+    bbox_head=dict(
+        type=FCOSHead, num_classes=3, in_channels=32, feat_channels=32, strides=[8, 16, 32]))
+"""
+
+
+@pytest.fixture(scope='module')
+def authors_file(tmp_path_factory):
+    """A file as the authors give theirs out."""
+    import timm
+
+    return write('authors', timm.create_model('ghostnetv2_100'), tmp_path_factory.mktemp('authors'))
+
+
+@pytest.mark.parametrize('text', [*(block.text for block in SNIPPETS), PLAIN_NAME, PURE_PYTHON])
+def test_config_builds_and_runs(tmp_path, monkeypatch, authors_file, text):
+    monkeypatch.chdir(authors_file.parent)
+    (tmp_path / 'config.py').write_text(text)
+    config = Config.fromfile(tmp_path / 'config.py')
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model).eval()
+    assert 'mmghost.' not in text or 'backbone' not in text or uses_mmghost(model.backbone)
+    if 'Pretrained' in text:
+        model.backbone.init_weights()
+        published = CheckpointLoader.load_checkpoint(authors_file.name)['state_dict']
+        assert torch.equal(
+            model.backbone.state_dict()['stem.conv.weight'], published['backbone.stem.conv.weight']
+        )
+    with torch.no_grad():
+        feats = model.extract_feat(torch.randn(1, 3, 64, 96))
+        if hasattr(model, 'decode_head'):
+            model.decode_head(feats)
+        else:
+            (model.head if hasattr(model, 'head') else model.bbox_head)(feats)
+    for cfg, registry in ((config.get('train_cfg'), LOOPS), (config.get('default_hooks'), HOOKS)):
+        for each in (cfg, cfg.get('checkpoint')) if cfg else ():
+            if each and isinstance(each.get('type'), str):
+                assert registry.get(each.type) is not None
+
+
+def uses_mmghost(backbone):
+    return any(type(module).__module__.startswith('mmghost') for module in backbone.modules())
+
+
+@pytest.mark.parametrize('block', CODE, ids=str)
+def test_code_runs(block):
+    names = {}
+    exec(block.text, names)
+    networks = [value for value in names.values() if isinstance(value, torch.nn.Module)]
+    assert networks and all(map(uses_mmghost, networks))
+    for network in networks:
+        if 'deploy' not in block.text:
+            network.train()
+            network(torch.randn(2, 3, 64, 64))[-1].sum().backward()
+
+
+def test_tests_elsewhere_exist():
+    for name in ELSEWHERE.values():
+        file, _, function = name.partition('::')
+        assert f'def {function}(' in (ROOT / file).read_text()
+
+
+# ------------------------------------------------------------------------------------------ shell
+
+SHELL = blocks('shell')
+CI = (ROOT / '.ci' / 'run').read_text()
+MAKEFILE = (ROOT / 'Makefile').read_text()
+IN_PROCESS = (
+    'tools/predict.py',
+    *(
+        f'tools/analysis_tools/{name}.py'
+        for name in ('draw_attention', 'draw_ghost_maps', 'feature_similarity')
+    ),
+)
+# What a command that has done its work prints
+PRINTED = {
+    'tools/analysis_tools/compare_results.py': '',
+    'tools/analysis_tools/get_complexity.py': 'multiply-adds at 320x320',
+    'tools/benchmark.py': 'ratios of times',
+    'tools/dataset_converters/fashion_scenes.py': 'made from',
+    'tools/demo.py': 'AP50',
+    'tools/export.py': 'differs from PyTorch by',
+    'tools/model_converters/convert_ghostnet.py': 'source_sha256',
+    'tools/model_converters/deploy_checkpoint.py': '',
+    'tools/model_converters/publish_model.py': 'checkpoints/',
+    'tools/paper_tables.py': 'agree',
+    'tools/reproduce.py': 'to do, one after the other',
+    'tools/test.py': 'bbox_mAP',
+    'tools/test_exported.py': 'bbox_mAP',
+    'tools/train.py': 'Epoch(train)',
+    'mim train': 'Epoch(train)',
+    'mim test': 'bbox_mAP|mIoU|accuracy/top1',
+}
+APPENDED = {
+    'tools/benchmark.py': ['--rounds', '1', '--size', '64', '--width', '0.5'],
+    'tools/dataset_converters/fashion_scenes.py': ['--train-count', '8', '--val-count', '4'],
+}
+
+
+def program(words):
+    """Name what a command runs: a tool, or a subcommand of mim."""
+    if words[:4] == ['mim', 'run', 'mmghost', 'predict']:
+        return 'tools/predict.py'
+    if words[0] == 'mim':
+        return ' '.join(words[:2])
+    return next((word for word in words if word.startswith('tools/')), words[0])
+
+
+def is_run_by_ci(words):
+    if words[0] == 'make':
+        is_target = re.search(rf'^{words[1]}:|^\S.* {words[1]}:', MAKEFILE, re.MULTILINE)
+        return is_target and re.search(rf'\bmake {words[1]}\s', CI)
+    return words == ['.ci/run'] or ' '.join(words) in CI
+
+
+def is_run_here(words):
+    return program(words) in (*IN_PROCESS, *PRINTED)
+
+
+def is_elsewhere(words):
+    return ' '.join(words) in ELSEWHERE
+
+
+RUN = [
+    pytest.param(
+        block,
+        id=str(block),
+        marks=[]
+        if all(program(words) in IN_PROCESS for words in block.commands)
+        else [pytest.mark.slow],
+    )
+    for block in SHELL
+    if not block.not_run and any(map(is_run_here, block.commands))
+]
+
+
+def test_blocks_are_of_known_languages():
+    assert languages() == {'bibtex', 'python', 'shell'}
+
+
+@pytest.mark.parametrize('block', SHELL, ids=str)
+def test_every_command_is_run_or_says_that_it_is_not(block):
+    assert block.commands
+    if NOT_RUN.strip() in block.text:
+        assert block.not_run, f'{block}: begin with {NOT_RUN!r} and the reason'
+        return
+    for words in block.commands:
+        ways = (is_run_here, is_run_by_ci, is_elsewhere)
+        assert any(way(words) for way in ways), f'nothing runs {" ".join(words)}'
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_commands_in_the_text_name_what_there_is(page):
+    for command in re.findall(
+        r'`((?:python|make|source) [^`]+|(?:tools|\.ci)/[^`]+)`', prose(page)
+    ):
+        words = command.split()
+        if words[0] == 'make':
+            assert re.search(rf'^(\S.* )?{words[1]}\b.*:', MAKEFILE, re.MULTILINE), command
+        for word in words:
+            if word.startswith(('tools/', '.ci/')):
+                assert (ROOT / word).exists(), command
+
+
+def demo(task):
+    """Return a demo's config and checkpoint within a clone."""
+    checkpoint = find_published(CONFIGS / DEMO_CONFIGS[task], ROOT / 'checkpoints')
+    return f'configs/{DEMO_CONFIGS[task]}', str(checkpoint.relative_to(ROOT))
+
+
+@pytest.fixture(scope='module')
+def full(tmp_path_factory):
+    """Config and checkpoint of the detector that docs/look_inside.md tells to train."""
+    (options,) = [
+        words[words.index('--cfg-options') + 1 :]
+        for block in SHELL
+        for words in block.commands
+        if block.page == 'docs/look_inside.md' and program(words) == 'tools/train.py'
+    ]
+    folder = tmp_path_factory.mktemp('full')
+    config = Config.fromfile(CONFIGS / DEMO_CONFIGS['det'])
+    config.merge_from_dict(dict(option.split('=') for option in options))
+    config.dump(folder / 'full.py')
+    init_default_scope('mmdet')
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), folder / 'full.pth')
+    return str(folder / 'full.py'), str(folder / 'full.pth')
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch, scenes, idx_folder, authors_file):
+    """What looks like a clone, with data, photographs and a model that was trained."""
+    for name in ('configs', 'docs', 'results', 'tools'):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ('checkpoints', 'demo'):
+        shutil.copytree(ROOT / name, tmp_path / name, copy_function=os.symlink)
+    shutil.copytree(scenes, tmp_path / 'data' / 'fashion_scenes')
+    unpack_fashion_mnist(idx_folder, tmp_path / 'data' / 'fashion_mnist')
+    shutil.copy(authors_file, tmp_path)
+    shutil.copy(ROOT / 'demo' / 'scene.jpg', tmp_path / 'photo.jpg')
+    (tmp_path / 'photos').mkdir()
+    shutil.copy(ROOT / 'demo' / 'scene.jpg', tmp_path / 'photos' / 'one.jpg')
+    (tmp_path / 'photos' / 'notes.txt').touch()
+    (tmp_path / 'work_dirs' / 'demo-det').mkdir(parents=True)
+    shutil.copy(ROOT / demo('det')[1], tmp_path / 'work_dirs' / 'demo-det' / 'epoch_3.pth')
+    monkeypatch.setattr(cv2, 'VideoCapture', Camera)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def filled_in(words, full):
+    """Give a command the words that it leaves to the user, and those that keep it short."""
+    config, checkpoint = demo('cls' if 'cls' in words else 'det')
+    own = dict(CONFIG=config, CHECKPOINT=checkpoint, FULL_CONFIG=full[0], FULL_CHECKPOINT=full[1])
+    filled = [own.get(word, word) for word in words] + APPENDED.get(program(words), [])
+    if 'feature_similarity' in words[1] and '--image' not in words:
+        filled += ['--image', '0', '1']
+    if words[0] == 'mim' and len(words) > 2:
+        module = {package: module for module, package in NAMES_FOR_MIM.items()}.get(words[2])
+        filled[2] = MODULE2PACKAGE.get(module, words[2])
+    return filled
+
+
+NAMES_FOR_MIM = dict(mmdet='mmdet', mmseg='mmsegmentation', mmpretrain='mmpretrain')
+
+
+def run_here(words, monkeypatch, capsys):
+    """Run a tool within this process."""
+    tool = program(words)
+    start = words.index('predict' if words[0] == 'mim' else tool) + 1
+    monkeypatch.setattr(sys, 'argv', [tool, *words[start:]])
+    runpy.run_path(tool, run_name='__main__')
+    return capsys.readouterr().out
+
+
+def run_apart(words):
+    """Run a command as a process, with the commands of this environment and this mmghost."""
+    folder = Path(sys.executable).parent
+    environment = dict(
+        os.environ,
+        PATH=os.pathsep.join((str(folder), os.environ['PATH'])),
+        PYTHONPATH=str(ROOT),
+        PYTHONWARNINGS='ignore',
+    )
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=280)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return done.stdout + done.stderr
+
+
+def check_files(words):
+    """Check that what a command was told to write is there."""
+    for option, value in zip(words, words[1:]):
+        if option in ('-o', '--json', '--out-dir', '--work-dir', '--show-dir'):
+            assert list(Path('.').rglob(f'{value}*')), f'{" ".join(words)} wrote no {value}'
+
+
+def check_pictures(words, printed):
+    """Check what a tool that runs within this process has drawn."""
+    if program(words) == 'tools/predict.py':
+        for row in json.loads(
+            max(Path('.').rglob('predictions.json'), key=os.path.getmtime).read_text()
+        ):
+            assert cv2.imread(row['picture']) is not None
+        return
+    assert cv2.imread(words[words.index('-o') + 1]).shape[1] == 1200
+    assert ('typical' in printed) == ('similarity' in words[1])
+    assert ('stages.1.1.ghost1' in printed) == ('attention' in words[1])
+    if '--json' in words:
+        found = json.loads(Path(words[words.index('--json') + 1]).read_text())
+        assert found['layer'] == 'backbone.stem' and found['images'] == len(found['shown']) == 4
+        assert set(found['pairs'][0]['mse']) == {'1', '3', '5', '7'}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize('block', RUN)
+def test_commands(block, clone, full, monkeypatch, capsys):
+    if any('fashion_scenes.py' in word for words in block.commands for word in words):
+        shutil.rmtree('data/fashion_scenes')
+    for command in block.commands:
+        if not is_run_here(command):
+            continue
+        words = filled_in(command, full)
+        if words[2:3] == [ONEDL['mmseg']]:
+            pytest.skip("OneDL's mim reads segmentation configs only when they are whole")
+        if program(command) in IN_PROCESS:
+            check_pictures(words, run_here(words, monkeypatch, capsys))
+        else:
+            assert re.search(PRINTED[program(command)], run_apart(words)), f'{words} did nothing'
+        check_files(words)
