@@ -4,7 +4,7 @@ import platform
 from importlib import import_module, metadata
 from importlib.util import find_spec
 
-# Written here alone: setup.py and tools/setup_env.py read it, README is tested against it.
+# Written here alone: setup.py and tools/setup_env.py read it, docs/ are tested against it.
 # package: (oldest accepted, first refused). Before 2.6 torch has no list of what a checkpoint may
 # call for, and files could get round weights_only=True (CVE-2025-32434).
 SUPPORTED = {

@@ -8,10 +8,10 @@ Every command of a shell block goes one of four ways, and one that goes none of 
 - its block says ``# not run by the tests:`` and why.
 
 Commands are run as they stand but for these words. CONFIG and CHECKPOINT are the demo's detector,
-or the demo's classifier where the command is about classification; FULL_CONFIG and FULL_CHECKPOINT
-the detector with full attention, as docs/look_inside.md tells to make it. ``mim run mmghost
-predict`` is ``tools/predict.py``, as mim runs what is installed. A webcam is a fake one. Appended
-are:
+as if newly trained, or the demo's classifier where the command is about classification; FULL_CONFIG
+and FULL_CHECKPOINT the detector with full attention, as docs/look_inside.md tells to make it.
+``mim run mmghost predict`` is ``tools/predict.py``, as mim runs what is installed. A webcam is a
+fake one. Appended are:
 
 - to fashion_scenes.py the number of scenes, as 4400 take a minute;
 - to feature_similarity.py two images, as there are not eight;
@@ -237,14 +237,17 @@ PRINTED = {
     'tools/reproduce.py': 'to do, one after the other',
     'tools/test.py': 'bbox_mAP',
     'tools/test_exported.py': 'bbox_mAP',
-    'tools/train.py': 'Epoch(train)',
-    'mim train': 'Epoch(train)',
+    'tools/train.py': 'Saving checkpoint',
+    'mim train': 'Saving checkpoint',
     'mim test': 'bbox_mAP|mIoU|accuracy/top1',
 }
 APPENDED = {
     'tools/benchmark.py': ['--rounds', '1', '--size', '64', '--width', '0.5'],
     'tools/dataset_converters/fashion_scenes.py': ['--train-count', '8', '--val-count', '4'],
 }
+
+
+TRAINED = 'work_dirs/demo-det/epoch_3.pth'
 
 
 def program(words):
@@ -313,9 +316,17 @@ def test_commands_in_the_text_name_what_there_is(page):
 
 
 def demo(task):
-    """Return a demo's config and checkpoint within a clone."""
+    """Return a demo's config, and the checkpoint that comes with it, within a clone."""
     checkpoint = find_published(CONFIGS / DEMO_CONFIGS[task], ROOT / 'checkpoints')
     return f'configs/{DEMO_CONFIGS[task]}', str(checkpoint.relative_to(ROOT))
+
+
+def write_trained(path):
+    """Write a detector that is nearly the one that comes with mmghost, as if it were trained."""
+    content = torch.load(ROOT / demo('det')[1], weights_only=True)
+    content['state_dict']['backbone.stem.bn.bias'] += 0.01
+    path.parent.mkdir(parents=True)
+    torch.save(content, path)
 
 
 @pytest.fixture(scope='module')
@@ -350,8 +361,7 @@ def clone(tmp_path, monkeypatch, scenes, idx_folder, authors_file):
     (tmp_path / 'photos').mkdir()
     shutil.copy(ROOT / 'demo' / 'scene.jpg', tmp_path / 'photos' / 'one.jpg')
     (tmp_path / 'photos' / 'notes.txt').touch()
-    (tmp_path / 'work_dirs' / 'demo-det').mkdir(parents=True)
-    shutil.copy(ROOT / demo('det')[1], tmp_path / 'work_dirs' / 'demo-det' / 'epoch_3.pth')
+    write_trained(tmp_path / TRAINED)
     monkeypatch.setattr(cv2, 'VideoCapture', Camera)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -359,7 +369,7 @@ def clone(tmp_path, monkeypatch, scenes, idx_folder, authors_file):
 
 def filled_in(words, full):
     """Give a command the words that it leaves to the user, and those that keep it short."""
-    config, checkpoint = demo('cls' if 'cls' in words else 'det')
+    config, checkpoint = demo('cls') if 'cls' in words else (demo('det')[0], TRAINED)
     own = dict(CONFIG=config, CHECKPOINT=checkpoint, FULL_CONFIG=full[0], FULL_CHECKPOINT=full[1])
     filled = [own.get(word, word) for word in words] + APPENDED.get(program(words), [])
     if 'feature_similarity' in words[1] and '--image' not in words:
@@ -394,6 +404,15 @@ def run_apart(words):
     done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=280)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout + done.stderr
+
+
+def check_printed(words, printed):
+    """Check that a command says it has done its work."""
+    expected = PRINTED[program(words)]
+    if any('init_cfg' in word for word in words):
+        expected = 'tensors loaded from ck_ghostnetv2_10'
+    found = re.search(expected, printed) is not None
+    assert found, f'{" ".join(words)} does not say {expected!r}: {printed[-2000:]}'
 
 
 def check_files(words):
@@ -434,5 +453,5 @@ def test_commands(block, clone, full, monkeypatch, capsys):
         if program(command) in IN_PROCESS:
             check_pictures(words, run_here(words, monkeypatch, capsys))
         else:
-            assert re.search(PRINTED[program(command)], run_apart(words)), f'{words} did nothing'
+            check_printed(words, run_apart(words))
         check_files(words)
