@@ -263,7 +263,8 @@ def is_run_by_ci(words):
     if words[0] == 'make':
         is_target = re.search(rf'^{words[1]}:|^\S.* {words[1]}:', MAKEFILE, re.MULTILINE)
         return is_target and re.search(rf'\bmake {words[1]}\s', CI)
-    return words == ['.ci/run'] or ' '.join(words) in CI
+    lines = {line.strip().removeprefix('step ') for line in CI.splitlines()}
+    return ' '.join(words) in {'.ci/run', *lines}
 
 
 def is_run_here(words):
