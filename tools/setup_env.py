@@ -535,8 +535,8 @@ class Setup:
 
     def refuse_other_stacks(self, found):
         """The stacks' packages have the same import names, and would overwrite each other."""
-        for stack in STACKS:
-            for name in read_names(f'{stack}/mmcv') if stack != self.stack else ():
+        for stack in STACKS.keys() - {self.stack}:
+            for name in (*read_names(f'{stack}/openmmlab'), *read_names(f'{stack}/mmcv')):
                 if name in found:
                     raise SetupError(
                         f'{self.env.folder} has {name} of the {stack} stack: give another --venv.'
@@ -606,6 +606,8 @@ def main():
         '--constraints', type=Path, help='a file of further versions, before those of the set'
     )
     args = parser.parse_args()
+    if args.constraints is not None and not args.constraints.is_file():
+        parser.error(f'there is no file {args.constraints}.')
     folder = Path(os.path.abspath(args.venv or ROOT / STACKS[args.stack]))
     try:
         check_python()
