@@ -15,7 +15,7 @@ import torch
 from helpers import ROOT
 from mmengine.config import Config
 from mmengine.fileio import load
-from mmpretrain.registry import MODELS
+from mmengine.registry import MODELS, init_default_scope
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
 COMMON = """
@@ -65,6 +65,7 @@ def folder(tmp_path_factory, scenes, folders):
     folder = tmp_path_factory.mktemp('runs')
     config = folder / 'config.py'
     config.write_text(filled(CLASSIFICATION, scenes, folders) + COMMON + SYNCHRONISED)
+    init_default_scope('mmpretrain')
     model = MODELS.build(Config.fromfile(config).model)
     torch.save(model.state_dict(), folder / 'start.pth')
     for name, processes, batch_size in (('two', 2, 4), ('one', 1, 8)):
