@@ -15,6 +15,7 @@ def run_demo(folder, idx_folder, epochs, task='det'):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_demo_trains_tests_draws_and_goes_on(tmp_path, idx_folder):
     printed = run_demo(tmp_path, idx_folder, epochs=1)
     for row in ('AP50', 'AP of Ankle boot', 'training, images a second', 'checkpoint'):

@@ -56,7 +56,11 @@ def test_train_resume_test(tmp_path, scenes, folders, text, longer, metric):
     assert list(tmp_path.rglob('shown/**/*.*g'))
 
 
-@pytest.mark.parametrize('text', [SEGMENTATION, CLASSIFICATION], ids=['mmseg', 'mmpretrain'])
+@pytest.mark.parametrize(
+    'text',
+    [SEGMENTATION, pytest.param(CLASSIFICATION, marks=pytest.mark.slow)],
+    ids=['mmseg', 'mmpretrain'],
+)
 def test_the_learning_rate_is_scaled_to_the_batch(text, tmp_path, scenes, folders):
     (tmp_path / 'config.py').write_text(filled(text, scenes, folders) + 'param_scheduler = []')
     words = (ROOT / 'tools' / 'train.py', 'config.py', '--work-dir', 'work', '--auto-scale-lr')
