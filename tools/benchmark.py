@@ -11,8 +11,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from mmghost.benchmark import (
     Options,
     benchmark,
@@ -25,6 +23,7 @@ from mmghost.benchmark import (
 from mmghost.benchmark.forms import FORMS
 from mmghost.benchmark.models import NETWORKS
 from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.wide_console import wide_console
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
 NOTES = 'performance_notes.md'
@@ -112,7 +111,7 @@ def run(args):
         args.against,
         say=lambda text: print(text, file=sys.stderr),
     )
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = wide_console()
     for table in tables(found):
         console.print(to_rich(table))
     console.print(describe(found), highlight=False)

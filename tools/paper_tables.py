@@ -7,10 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from mmghost.analysis import measure_tables, summarise, to_markdown, to_rich
 from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.wide_console import wide_console
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,7 +28,7 @@ def main():
         sys.exit('error: --markdown writes all tables: leave --paper and --table out.')
     with mistakes_named():
         tables = measure_tables(ROOT / 'configs', ROOT / 'results', args.paper, args.table)
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = wide_console()
     for table in tables:
         console.print(to_rich(table))
     console.print(summarise(tables), highlight=False)

@@ -4,10 +4,6 @@ GhostNetV2, Figure 6. Full attention is that of a network trained with self-atte
 --full, or else the affinity of the same features. docs/look_inside.md says how both are computed.
 """
 
-import sys
-
-from rich.console import Console
-
 from mmghost.analysis.inside import (
     attention_maps,
     attention_table,
@@ -19,6 +15,7 @@ from mmghost.analysis.inside import (
     trained_model,
 )
 from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.wide_console import wide_console
 
 
 def add_options(parser):
@@ -57,8 +54,7 @@ def run(args):
     position = args.position or [length // 2 for length in image.pixels.shape[:2]]
     found = attention_maps(model, image, position, args.layer, full)
     save_figure(draw_attention(found, image, position, full_name), args.out)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(attention_table(found))
+    wide_console().print(attention_table(found))
 
 
 def main():

@@ -5,10 +5,7 @@ squared error, and a picture. The pairs are found by correlation, the kernels by
 """
 
 import json
-import sys
 from pathlib import Path
-
-from rich.console import Console
 
 from mmghost.analysis.inside import (
     check_new_file,
@@ -22,6 +19,7 @@ from mmghost.analysis.inside import (
 )
 from mmghost.engine.atomic_writes import write_atomically
 from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.wide_console import wide_console
 
 
 def add_options(parser):
@@ -56,8 +54,7 @@ def run(args):
             **found.summary(),
         )
         write_atomically(f'{json.dumps(summary, indent=1)}\n'.encode(), args.json)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(similarity_table(found))
+    wide_console().print(similarity_table(found))
 
 
 def main():
