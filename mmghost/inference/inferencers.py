@@ -12,8 +12,9 @@ from PIL import Image
 
 from mmghost.checkpoint import check_sha256
 from mmghost.checkpoint.read_weights import fetch, load_safely
+from mmghost.utils.careful_runner import weights_must_fit
 from mmghost.utils.mistakes import explain
-from mmghost.utils.mm_tools import config_scope, weights_must_fit
+from mmghost.utils.mm_tools import config_scope
 
 _SMALL = 224  # pixels: on smaller pictures mmpretrain's line of text would not be read
 _LUMA = (0.114, 0.587, 0.299)  # of blue, green and red

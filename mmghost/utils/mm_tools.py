@@ -1,26 +1,16 @@
 """Running the train and test tools of whichever mm package a config is for."""
 
 import importlib.util
-import logging
 import runpy
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from textwrap import shorten
-from unittest import mock
 
 from mmengine.config import Config
-from mmengine.logging import print_log
-from mmengine.runner import Runner
-from mmengine.runner import checkpoint as checkpoint_module
 
-from mmghost.engine import make_resumable, support_cpu_amp
-
-from .check_config import check_config
+from .careful_runner import AUTO_SCALE_LR, careful_runner
 from .mistakes import explain, mistakes_named
 
 SCOPES = ('mmdet', 'mmseg', 'mmpretrain')
-AUTO_SCALE_LR = '--auto-scale-lr'
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -77,43 +67,6 @@ def run_mm_tool(name, description):
         _run(name, config_file)
 
 
-def _refuse_other_models(error, logger):
-    """Raise a ValueError if mmengine found weights missing or of other shapes, else log it."""
-    faults = [line for line in str(error).splitlines() if line.startswith(('missing', 'size'))]
-    if faults:
-        reason = shorten(faults[0], 160, placeholder=' ...')
-        raise ValueError(f'it is of another model: {reason}') from error
-    print_log(str(error), logger=logger, level=logging.WARNING)
-
-
-def _scale_learning_rate(config):
-    if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
-        raise ValueError(
-            f'{AUTO_SCALE_LR} needs auto_scale_lr = dict(base_batch_size=...) in the config: '
-            'the batch of all GPUs together that its learning rate is for.'
-        )
-    config.auto_scale_lr.enable = True
-
-
-def _load_whole(load, module, state_dict, logger):
-    try:
-        load(module, state_dict, True, logger)
-    except RuntimeError as error:
-        _refuse_other_models(error, logger)
-
-
-@contextmanager
-def weights_must_fit():
-    """Let mmengine refuse weights of another model, where it would log that and go on."""
-    load = checkpoint_module.load_state_dict
-
-    def load_carefully(module, state_dict, strict=False, logger=None):
-        _load_whole(load, module, state_dict, logger)
-
-    with mock.patch.object(checkpoint_module, 'load_state_dict', load_carefully):
-        yield
-
-
 def _run(name, config_file):
     try:
         scope = config_scope(Config.fromfile(config_file))
@@ -129,52 +82,5 @@ def _run(name, config_file):
     scaling = training and AUTO_SCALE_LR in sys.argv
     words = [word for word in sys.argv[1:] if not (scaling and word == AUTO_SCALE_LR)]
     sys.argv[:] = [str(script), *words]
-    with _careful_runner(training, scaling):
+    with careful_runner(training, scaling):
         runpy.run_path(str(script), run_name='__main__')
-
-
-@contextmanager
-def _careful_runner(training, scaling):
-    """Let mmengine's Runner check configs, go on exactly, and refuse weights of other models.
-
-    Args:
-        training (bool): It is to train, not to test.
-        scaling (bool): It is to scale the learning rate to the batch, which mmseg's tool has no
-            option for.
-    """
-    build = Runner.from_cfg.__func__
-    load = checkpoint_module.load_state_dict
-    load_file = Runner.load_checkpoint
-    resuming = False
-
-    def build_carefully(cls, config):
-        nonlocal resuming
-        check_config(config)
-        resuming = config.get('resume', False)
-        if training:
-            config = support_cpu_amp(make_resumable(config))
-        if scaling:
-            _scale_learning_rate(config)
-        return build(cls, config)
-
-    def load_carefully(module, state_dict, strict=False, logger=None):
-        if training and not resuming:  # fine-tuning takes what fits
-            load(module, state_dict, strict, logger)
-            return
-        _load_whole(load, module, state_dict, logger)
-
-    def load_file_by_name(self, filename, *args, **kwargs):
-        try:
-            return load_file(self, filename, *args, **kwargs)
-        except Exception as error:
-            reason = explain(error)
-            raise ValueError(
-                reason if str(filename) in reason else f'checkpoint {filename}: {reason}'
-            ) from error
-
-    with (
-        mock.patch.object(Runner, 'load_checkpoint', load_file_by_name),
-        mock.patch.object(Runner, 'from_cfg', classmethod(build_carefully)),
-        mock.patch.object(checkpoint_module, 'load_state_dict', load_carefully),
-    ):
-        yield
