@@ -22,6 +22,7 @@ from mmghost.benchmark import (
 )
 from mmghost.benchmark.forms import FORMS
 from mmghost.benchmark.models import NETWORKS
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 from mmghost.utils.wide_console import wide_console
 
@@ -37,7 +38,7 @@ def size(text):
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

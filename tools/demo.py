@@ -3,7 +3,6 @@
 What an earlier, interrupted run finished is not done again.
 """
 
-import argparse
 from pathlib import Path
 
 from mmghost.demo import (
@@ -12,6 +11,7 @@ from mmghost.demo import (
     run_detection_demo,
     run_segmentation_demo,
 )
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
@@ -23,7 +23,7 @@ DEMOS = dict(
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument(
         'task', choices=DEMOS, help='det: YOLOv3, seg: DeepLabV3+, cls: a classifier'
     )

@@ -1,16 +1,15 @@
 """Write a config's whole model into a file of another runtime, and check it there."""
 
-import argparse
-
 from mmengine.config import DictAction
 
 from mmghost.deploy.export_model import export_model
 from mmghost.deploy.runtimes import FORMATS
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a detection, segmentation or classification config')
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument('--format', required=True, choices=FORMATS)

@@ -3,11 +3,11 @@
 The exit status is 1 if a cell that once agreed no longer does.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 from mmghost.analysis import measure_tables, summarise, to_markdown, to_rich
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 from mmghost.utils.wide_console import wide_console
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('--paper', choices=('GhostNet', 'GhostNetV2'), help='default: both')
     parser.add_argument('--table', type=int, help='tables of this number only (default: all)')
     parser.add_argument('--markdown', action='store_true', help='write docs/tables.md')

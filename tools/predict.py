@@ -1,6 +1,5 @@
 """Draw what a detector, a segmentor or a classifier finds in images."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -9,13 +8,14 @@ from mmengine.config import DictAction
 from mmghost.checkpoint import find_published
 from mmghost.demo import DEMO_CONFIGS
 from mmghost.inference import TASKS, predict_images
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument(
         'images', nargs='+', metavar='IMAGE', help='a file, a folder, or webcam, webcam:1, ...'
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmghost.reproduce import Launch, reproduce, table_names
 from mmghost.reproduce.launch import LAUNCHERS
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,7 +18,7 @@ STOPPED = 130
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

@@ -1,15 +1,14 @@
 """Test an exported file with the config that it was made of."""
 
-import argparse
-
 from mmengine.config import DictAction
 
 from mmghost.deploy.evaluate_exported import evaluate_exported
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a detection, segmentation or classification config')
     parser.add_argument('file', help='the file that tools/export.py wrote')
     parser.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from .argument_parser import options_suggested
 from .careful_runner import AUTO_SCALE_LR, careful_runner
 from .mistakes import explain, mistakes_named
 
@@ -82,5 +83,5 @@ def _run(name, config_file):
     scaling = training and AUTO_SCALE_LR in sys.argv
     words = [word for word in sys.argv[1:] if not (scaling and word == AUTO_SCALE_LR)]
     sys.argv[:] = [str(script), *words]
-    with careful_runner(training, scaling):
+    with options_suggested(), careful_runner(training, scaling):
         runpy.run_path(str(script), run_name='__main__')

@@ -433,14 +433,18 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
     ('tool', 'words', 'message'),
     [
         ('train.py', ('@good.py', '--no-such-option'), 'unrecognized arguments: --no-such-option'),
+        ('train.py', ('@good.py', '--work-dri', 'a'), "--work-dri, did you mean '--work-dir'?"),
         ('test.py', ('@good.py',), 'required: checkpoint'),
         ('demo.py', ('pose',), "invalid choice: 'pose'"),
         ('demo.py', ('det', '--epochs', 'many'), "invalid int value: 'many'"),
         (CONVERT, ('a', 'b', '--layout', 'onnx'), "invalid choice: 'onnx'"),
         (COMPLEXITY, ('@good.py', '--size', '3'), 'expected 2 arguments'),
         (SCENES, ('--sise', '3'), 'unrecognized arguments: --sise'),
+        (SCENES, ('--sise', '3'), "--sise, did you mean '--size'?"),
         ('paper_tables.py', ('--paper', 'V3'), "invalid choice: 'V3'"),
         (PREDICT, ('image.png',), 'arguments are required: --task'),
+        (PREDICT, ('image.png', '--taks', 'det'), "--taks, did you mean '--task'?"),
+        (PREDICT, ('image.png', '--taks=det'), "--taks, did you mean '--task'?"),
         (PREDICT, ('--task', 'det'), 'arguments are required: IMAGE'),
         (PREDICT, ('image.png', '--task', 'pose'), "invalid choice: 'pose'"),
         (

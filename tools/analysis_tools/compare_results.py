@@ -1,18 +1,18 @@
 """Write docs/comparison.md and docs/images/learning_curves.png from results/*.json."""
 
-import argparse
 from pathlib import Path
 
 from mmghost.analysis.comparison import CURVES, comparison_page, read_comparison
 from mmghost.analysis.learning_curves import draw_learning_curves
 from mmghost.engine import write_atomically
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('--results', default=ROOT / 'results', help="default: mmghost's results/")
     parser.add_argument('--out-dir', default=ROOT / 'docs', help="default: mmghost's docs/")
     return parser.parse_args()

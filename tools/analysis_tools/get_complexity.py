@@ -1,17 +1,16 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
-import argparse
-
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.analysis import count_complexity
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 from mmghost.utils.mm_tools import config_scope
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a detection, segmentation or classification config')
     parser.add_argument(
         '--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='default: 224 224'

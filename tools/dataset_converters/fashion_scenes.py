@@ -1,13 +1,12 @@
 """Make the fashion scenes, a detection and segmentation data set of real Fashion-MNIST images."""
 
-import argparse
-
 from mmghost.datasets import find_fashion_mnist, make_fashion_scenes
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument(
         '--source',
         help="folder of Fashion-MNIST's idx files (default: an earlier download, Debian's "

@@ -3,11 +3,12 @@
 import argparse
 
 from mmghost.checkpoint import convert_checkpoint
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('source', help='a file, an http(s) address or a timm/... hub name')
     parser.add_argument('out_file', help='the checkpoint to write')
     parser.add_argument(

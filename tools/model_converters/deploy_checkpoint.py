@@ -3,14 +3,13 @@
 The written checkpoint is loaded with --cfg-options model.backbone.deploy=True.
 """
 
-import argparse
-
 from mmghost.deploy import deploy_checkpoint
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a detection, segmentation or classification config')
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument('out_file', help='the checkpoint to write')

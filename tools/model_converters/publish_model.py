@@ -1,13 +1,12 @@
 """Make a training's checkpoint fit to be given out: weights alone, named by their SHA-256."""
 
-import argparse
-
 from mmghost.checkpoint import publish_checkpoint
+from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a detection, segmentation or classification config')
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument('--out-dir', default='checkpoints', help='default: %(default)s')

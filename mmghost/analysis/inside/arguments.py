@@ -4,6 +4,8 @@ import argparse
 
 from mmengine.config import DictAction
 
+from mmghost.utils.argument_parser import ArgumentParser
+
 
 def parse_inside_args(description, add_options):
     """Parse the command line of a tool that draws a trained model's inside.
@@ -15,7 +17,7 @@ def parse_inside_args(description, add_options):
     Returns:
         Namespace: ``config``, ``checkpoint``, ``out``, ``cfg_options`` and the tool's own.
     """
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='a detection, segmentation or classification config')
