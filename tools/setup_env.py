@@ -356,9 +356,9 @@ class CompileProgress:
 
 
 def raise_standard(script, torch):
-    """Let mmcv be compiled as C++20, which torch's headers ask for from 2.14 on."""
-    if [int(part) for part in torch.split('.')[:2]] >= [2, 14]:
-        script.write_text(script.read_text().replace('-std=c++17', '-std=c++20'))
+    """Let mmcv be compiled as the C++ that torch's headers ask for, C++20 from 2.14 on."""
+    standard = 20 if [int(part) for part in torch.split('.')[:2]] >= [2, 14] else 17
+    script.write_text(re.sub(r'-std=c\+\+1[47]', f'-std=c++{standard}', script.read_text()))
 
 
 def compile_mmcv(env, pins, key):
