@@ -39,9 +39,12 @@ def find_images(sources, folder):
 def _files(source):
     if not source.exists():
         raise FileNotFoundError('there is no such file or folder.')
-    if not source.is_dir():
+    if source.is_file():
         return [source]
-    files = sorted(file for file in source.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not source.is_dir():
+        raise OSError('it is neither a file nor a folder.')
+    images = (file for file in source.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in images if not file.exists() or file.is_file())
     if not files:
         raise ValueError(f'the folder has no image ({", ".join(SUFFIXES)}).')
     return files

@@ -100,6 +100,8 @@ def explain(error):
         if found:
             return found
         return f'{error.args[0]!r} is missing.' if error.args else 'a key is missing.'
+    if isinstance(error, RecursionError):
+        return 'it refers to itself, or is nested too deeply.'
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__

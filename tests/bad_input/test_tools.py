@@ -69,6 +69,7 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     (folder / 'syntax.py').write_text('model = dict(')
     (folder / 'error.py').write_text('model = 1 / 0')
     (folder / 'base.py').write_text("_base_ = './absent.py'")
+    (folder / 'loop.py').write_text("_base_ = './loop.py'")
     (folder / 'zoo.py').write_text("_base_ = 'mmdet::yolo/no_such_config.py'")
     (folder / 'broken.json').write_text('{"model": ')
     (folder / 'list.json').write_text('[]')
@@ -98,6 +99,7 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     shutil.copy(ROOT / 'demo' / 'article.png', folder / 'image.png')
     (folder / 'broken.png').write_bytes((folder / 'image.png').read_bytes()[:100])
     (folder / 'empty').mkdir()
+    os.mkfifo(folder / 'pipe.png')
     (folder / 'results').mkdir()
     (folder / 'results' / 'run.json').write_text('{"seed": 0}')
     torch.save([1], folder / 'list.pth')
@@ -176,6 +178,7 @@ WRITERS = [
     (PUBLISH, ('@wide.py', '@trained.pth'), 'trained.pth is not of the model of'),
     (PUBLISH, ('@good.py', '@trained.pth', '--out-dir', 'taken/out'), 'taken'),
     (PREDICT, ('absent.jpg', '--task', 'det'), 'absent.jpg: there is no such file or folder'),
+    (PREDICT, ('@pipe.png', '--task', 'det'), 'pipe.png: it is neither a file nor a folder'),
     (PREDICT, ('@empty', '--task', 'seg'), 'the folder has no image (.bmp, '),
     (PREDICT, ('webcam:97', '--task', 'cls'), 'OpenCV gets no picture from a webcam 97'),
     (PREDICT, ('@broken.png', '--task', 'cls'), 'broken.png: it is no image that can be read'),
@@ -233,6 +236,7 @@ WRITERS = [
     (COMPLEXITY, ('@syntax.py',), 'syntax.py'),
     (COMPLEXITY, ('@error.py',), 'error.py: division by zero'),
     (COMPLEXITY, ('@base.py',), 'absent.py'),
+    (COMPLEXITY, ('@loop.py',), 'loop.py: it refers to itself'),
     (COMPLEXITY, ('@broken.json',), 'broken.json'),
     (COMPLEXITY, ('@list.json',), 'list.json'),
     (COMPLEXITY, ('@no_model.py',), 'no_model.py'),
@@ -366,6 +370,7 @@ TRAININGS = [
     (('@syntax.py',), 'syntax.py'),
     (('@error.py',), 'error.py: division by zero'),
     (('@base.py',), 'absent.py'),
+    (('@loop.py',), 'loop.py: it refers to itself'),
     (('@zoo.py',), 'no_such_config'),
     (('@broken.json',), 'broken.json'),
     (('@list.json',), 'list.json'),
