@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.fileio import load
@@ -65,12 +66,27 @@ def _text(summary):
     return f'{summary} ({values})'
 
 
+class Difference(NamedTuple):
+    """Of two means, with its standard error; None where a mean is of one value."""
+
+    value: float
+    error: float | None
+
+    def __str__(self):
+        error = '' if self.error is None else f' ± {self.error:.2f}'
+        return f'{self.value:+.2f}{error}'
+
+    @property
+    def is_clear(self):
+        """bool: Whether it is more than twice its error."""
+        return self.error is not None and abs(self.value) > 2 * self.error
+
+
 def _difference(summary, other):
-    text = f'{summary.mean - other.mean:+.2f}'
-    if None in (summary.deviation, other.deviation):
-        return text
-    variance = sum(one.deviation**2 / len(one.values) for one in (summary, other))
-    return f'{text} ± {variance**0.5:.2f}'
+    error = None
+    if None not in (summary.deviation, other.deviation):
+        error = sum(one.deviation**2 / len(one.values) for one in (summary, other)) ** 0.5
+    return Difference(summary.mean - other.mean, error)
 
 
 def _budget(row, configs):
@@ -90,6 +106,7 @@ def _table(table, configs, counts):
         heads.append(f'{HEADINGS[columns[0]]}: difference from {against}')
     heads += ['seeds', 'minutes a run']
     lines = [f'| {" | ".join(heads)} |', '| --- ' * len(heads) + '|']
+    differences = {}
     for row in table['rows']:
         name = Path(row['config']).name
         label = f'[{row["name"]}](../configs/{row["config"]})'
@@ -98,15 +115,24 @@ def _table(table, configs, counts):
         if reference:
             other = summarise_runs(reference['runs'], columns[0])
             first = found[columns[0]]
-            apart = first and other and row is not reference
-            cells.append(_difference(first, other) if apart else '')
+            if first and other and row is not reference:
+                differences[row['name']] = _difference(first, other)
+            cells.append(str(differences.get(row['name'], '')))
         times = [run['wall_time'] for run in row['runs']]
         cells += [str(len(times)), f'{median(times) / 60:.1f}' if times else '']
         lines.append(f'| {" | ".join(cells)} |')
     budgets = list(dict.fromkeys(_budget(row, configs) for row in table['rows']))
     title, like = table['title'], table['of']
     intro = f'The like of {like}. Budget: {"; ".join(budgets)}.'
-    return ['', f'## {title}', '', intro, '', *lines]
+    outcome = ['', _outcome(differences, against)] if differences else []
+    return ['', f'## {title}', '', intro, '', *lines, *outcome]
+
+
+def _outcome(differences, against):
+    clear = [f'{name} ({one})' for name, one in differences.items() if one.is_clear]
+    if not clear:
+        return f'No difference from {against} is more than twice its error.'
+    return f'More than twice its error is the difference from {against} of {", ".join(clear)}.'
 
 
 def _machines(tables):

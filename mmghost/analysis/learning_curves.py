@@ -13,17 +13,18 @@ _DPI = 110
 
 
 def _curve(runs, column):
-    """Return the steps that all runs have, and each one's values at them."""
+    """Return when all runs were validated, in % of the training, and each one's values then."""
     curves = []
     for run in runs:
         points = {point['step']: metric_of(point, column) for point in run['learning_curve']}
         curves.append({step: value for step, value in points.items() if value is not None})
     steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    return steps, [[curve[step] for step in steps] for curve in curves]
+    times = [100 * step / steps[-1] for step in steps]  # a step is an epoch or an iteration
+    return times, [[curve[step] for step in steps] for curve in curves]
 
 
 def draw_learning_curves(tables):
-    """Draw the validations by epoch: a panel for each metric of a table, a line for each row.
+    """Draw the validations: a panel for each metric of a table, a line for each row.
 
     A line is the mean over the seeds, its shadow reaches from the least to the most.
 
@@ -47,14 +48,14 @@ def draw_learning_curves(tables):
     FigureCanvasAgg(figure)
     for place, (title, column, lines) in enumerate(panels, 1):
         axes = figure.add_subplot(rows, columns, place)
-        for name, steps, values in lines:
+        for name, times, values in lines:
             every = list(zip(*values))
             (line,) = axes.plot(
-                steps, [sum(one) / len(one) for one in every], marker='o', label=name
+                times, [sum(one) / len(one) for one in every], marker='o', label=name
             )
             lows, highs = [min(one) for one in every], [max(one) for one in every]
-            axes.fill_between(steps, lows, highs, color=line.get_color(), alpha=0.15)
-        axes.set(title=title, xlabel='epoch', ylabel=HEADINGS[column], xticks=lines[0][1])
+            axes.fill_between(times, lows, highs, color=line.get_color(), alpha=0.15)
+        axes.set(title=title, xlabel='% of the training', ylabel=HEADINGS[column])
         axes.title.set_fontsize(9)
         axes.legend(fontsize=7)
         axes.grid(alpha=0.3)

@@ -60,6 +60,8 @@ def test_means_deviations_and_differences(tmp_path):
     assert 'Budget: 4 epochs of 12000 images in batches of 64, AdamW' in page
     assert '- A CPU, 1 thread, torch 2.12.1, commit 0123456' in page
     assert '85.00 ± 0.00 (85.00, 85.00, 85.00) | -2.00 ± 0.58' in page
+    clear = 'the difference from GhostNetV2 1.0x of GhostNet 1.1x (-2.00 ± 0.58).'
+    assert f'More than twice its error is {clear}' in page
 
     picture = draw_learning_curves(read_comparison(tmp_path))
     drawn = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
