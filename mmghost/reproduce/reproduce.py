@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
+from mmghost.analysis.results import METRICS
+
 from .data_sets import below_root
 from .estimate import by_results, by_step, in_words
 from .launch import Launch
@@ -182,11 +184,9 @@ def _do(run, configs, data_root, say):
 
 
 def _told(run, result, reused):
-    main = ', '.join(
-        f'{name} {value:g}'
-        for name, value in list(result['metrics'].items())[:2]
-        if value is not None
-    )
+    metrics = {name: value for name, value in result['metrics'].items() if value is not None}
+    known = [name for name, _ in METRICS.values() if name in metrics]
+    main = ', '.join(f'{name} {metrics[name]:g}' for name in (known or list(metrics))[:2])
     if reused:
         return f'{main}; reused from {run.file}'
     starts = len(result['parts'])

@@ -61,6 +61,15 @@ def test_a_result_is_reused_and_never_overwritten_silently(run_tiny, place, prin
     assert read(place)['content'] != json.loads(before)['content']
 
 
+def test_main_metrics_are_told(run_tiny, place, printed):
+    console, text = printed
+    assert run_tiny('Half')
+    metrics = {'coco/shoe_precision': 0.1, 'coco/bbox_mAP_50': 0.5, 'coco/bbox_mAP': 0.25}
+    (place / HALF).write_text(json.dumps(dict(read(place), metrics=metrics)))
+    assert run_tiny('Half', console=console)
+    assert 'seed 0: coco/bbox_mAP 0.25, coco/bbox_mAP_50 0.5; reused' in text()
+
+
 def test_an_unfinished_training_of_other_content_is_refused(run_tiny, place, monkeypatch):
     monkeypatch.setattr(Run, 'checkpoint', lambda self: None)
     assert not run_tiny('Half')
