@@ -107,6 +107,13 @@ def test_tested_versions_are_those_that_are_pinned(stack):
         assert f'{name} {version}' in README
 
 
+def test_readme_has_the_results_of_the_comparison():
+    told = re.findall(r'\d+\.\d+ ± \d+\.\d+', README)
+    assert len(told) == 12 and set(told) <= set(
+        re.findall(r'\d+\.\d+ ± \d+\.\d+', PAGES['docs/comparison.md'])
+    )
+
+
 def test_channels_are_those_of_the_networks():
     header, *rows = re.findall(r'^\| (?:out index|\d) \|.*$', PAGES['docs/use.md'], re.MULTILINE)
     columns = list(zip(*([cell.strip() for cell in row.split('|')[4:-1]] for row in rows)))
