@@ -69,7 +69,7 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     (folder / 'syntax.py').write_text('model = dict(')
     (folder / 'error.py').write_text('model = 1 / 0')
     (folder / 'base.py').write_text("_base_ = './absent.py'")
-    (folder / 'loop.py').write_text("_base_ = './loop.py'")
+    (folder / 'circle.py').write_text("_base_ = './circle.py'")
     (folder / 'zoo.py').write_text("_base_ = 'mmdet::yolo/no_such_config.py'")
     (folder / 'broken.json').write_text('{"model": ')
     (folder / 'list.json').write_text('[]')
@@ -236,7 +236,7 @@ WRITERS = [
     (COMPLEXITY, ('@syntax.py',), 'syntax.py'),
     (COMPLEXITY, ('@error.py',), 'error.py: division by zero'),
     (COMPLEXITY, ('@base.py',), 'absent.py'),
-    (COMPLEXITY, ('@loop.py',), 'loop.py: it refers to itself'),
+    (COMPLEXITY, ('@circle.py',), 'circle.py: it refers to itself'),
     (COMPLEXITY, ('@broken.json',), 'broken.json'),
     (COMPLEXITY, ('@list.json',), 'list.json'),
     (COMPLEXITY, ('@no_model.py',), 'no_model.py'),
@@ -370,7 +370,7 @@ TRAININGS = [
     (('@syntax.py',), 'syntax.py'),
     (('@error.py',), 'error.py: division by zero'),
     (('@base.py',), 'absent.py'),
-    (('@loop.py',), 'loop.py: it refers to itself'),
+    (('@circle.py',), 'circle.py: it refers to itself'),
     (('@zoo.py',), 'no_such_config'),
     (('@broken.json',), 'broken.json'),
     (('@list.json',), 'list.json'),

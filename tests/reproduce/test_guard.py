@@ -11,7 +11,8 @@ from mmghost.reproduce import guard
 GROW = 'import time\nwhile True: print(1, flush=True); time.sleep(0.02)'
 # A process that starts a guarded command, of which a child writes into a file, and waits
 PARENT = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
 start = f'import subprocess; subprocess.run({[sys.executable, "-c", sys.argv[2]]!r})'
 subprocess.Popen(
     [sys.executable, '-I', sys.argv[1], sys.executable, '-c', start],

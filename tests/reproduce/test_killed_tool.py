@@ -10,9 +10,12 @@ import time
 import pytest
 
 DRIVER = """
+import signal
 import sys
 from pathlib import Path
 from mmghost.reproduce import reproduce, tables
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
 
 tables.COMPARISON = Path('tables.yml')
 sys.exit(not reproduce(['tiny'], 'configs', 'results', rows=['Half'], seeds=[0]))
