@@ -306,7 +306,11 @@ WRITERS = [
     ('reproduce.py', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
     ('reproduce.py', ('v2-3', '--launcher', 'slurm'), 'needs --partition and --gpus-per-node'),
     ('reproduce.py', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
-    ('reproduce.py', ('fashion-transfer', '--rows', '3'), 'which has not been trained'),
+    (
+        'reproduce.py',
+        ('fashion-transfer', '--rows', '3', '--results', 'out'),
+        'which has not been trained',
+    ),
     ('analysis_tools/compare_results.py', ('--results', '@results', '--out-dir', 'out'), 'lacks'),
 ]
 

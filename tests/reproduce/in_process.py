@@ -2,6 +2,7 @@
 
 import os
 import signal
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,12 +18,16 @@ from mmghost.reproduce.run import Run, RunFailed
 PROCESSES = get_context('forkserver')
 PROCESSES.set_forkserver_preload(['mmpretrain.models', 'mmghost.reproduce'])
 
+NUMBERS = count()
+
 
 def train_or_test(self, words, lock, tick, hook=None):
     """Do what ``mim train`` and ``mim test`` do with these words."""
     given = dict(zip(words, words[1:]))
     config = Config.fromfile(words[2])
     config.work_dir = given['--work-dir']
+    # Else two runs of the same second share a visualizer, with its folder
+    config.experiment_name = f'run{next(NUMBERS)}'
     config.resume = '--resume' in words
     config.load_from = given.get('--checkpoint')
     threads = torch.get_num_threads()
