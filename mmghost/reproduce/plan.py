@@ -96,7 +96,7 @@ def refuse_missing_weights(runs, configs):
     """Raise a ValueError if a run begins with weights that are not there and will not be."""
     names = {run.name for run in runs}
     for run in runs:
-        needed = needed_run(run, configs)
+        needed = None if run.is_recorded() else needed_run(run, configs)
         if needed is None:
             continue
         if needed.is_recorded():

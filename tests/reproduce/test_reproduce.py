@@ -109,6 +109,8 @@ def test_weights_of_another_row(run_tiny, place):
     config = (place / 'work_dirs/reproduce/pretrained_seed0.py').read_text()
     assert "/reproduce/half_seed0/epoch_1.pth'" in config
     (place / 'work_dirs/reproduce/half_seed0/epoch_1.pth').unlink()
+    assert run_tiny('Half', 'Pretrained')  # both are recorded, which needs no weights
+    (place / 'results/pretrained_seed0.json').unlink()
     with pytest.raises(ValueError, match='no longer in work_dirs/reproduce/half_seed0'):
         run_tiny('Pretrained')
 
