@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -8,6 +6,7 @@ import pytest
 from helpers import CONFIGS, ROOT
 from mmengine.config import Config
 from mmengine.fileio import load
+from tool_runs import run_tool
 
 from mmghost.analysis.comparison import COMPARISON, comparison_page, read_comparison
 from mmghost.analysis.learning_curves import draw_learning_curves
@@ -104,8 +103,7 @@ def test_pretrained_differs_in_the_weights_only(row):
 
 
 def test_tool(tmp_path):
-    tool = ROOT / 'tools' / 'analysis_tools' / 'compare_results.py'
-    command = [sys.executable, '-W', 'ignore', tool, '--results', tmp_path, '--out-dir', tmp_path]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=100)
+    words = ('--results', tmp_path, '--out-dir', tmp_path)
+    done = run_tool('analysis_tools/compare_results.py', *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ['comparison.md']

@@ -1,10 +1,9 @@
 import json
-import subprocess
-import sys
 
 import pytest
 from helpers import CONFIGS, ROOT
 from mmengine.fileio import load
+from tool_runs import run_tool
 
 from mmghost.analysis import measure_tables, summarise, to_markdown
 from mmghost.analysis.paper_tables import PAPERS, judge
@@ -117,16 +116,14 @@ def test_tables_page_is_up_to_date():
                 assert figure in page
 
 
-def run_tool(*words):
-    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'paper_tables.py'), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+def test_tool(tmp_path):
+    def run(*words):
+        return run_tool('paper_tables.py', *words, cwd=tmp_path)
 
-
-def test_tool():
-    done = run_tool('--paper', 'GhostNetV2', '--table', '5')
+    done = run('--paper', 'GhostNetV2', '--table', '5')
     assert done.returncode == 0, done.stderr
     assert 'mIoU 35.52' in done.stdout and '2 agree, 1 are near' in done.stdout
-    done = run_tool('--table', '99')
+    done = run('--table', '99')
     assert done.returncode != 0 and 'no such table, but GhostNet' in done.stderr
-    done = run_tool('--table', '5', '--markdown')
+    done = run('--table', '5', '--markdown')
     assert done.returncode != 0 and 'leave --paper and --table out' in done.stderr

@@ -1,16 +1,16 @@
 """Backbones and conversion, on published files made from random timm models."""
 
-import subprocess
 import sys
 
 import pytest
 import timm
 import torch
-from helpers import CONFIGS, ROOT, randomise
+from helpers import CONFIGS, randomise
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from published_files import KINDS, NAMES, assert_same_logits, build_classifier, write
+from tool_runs import run_tool
 
 from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.checkpoint import convert_checkpoint, load_pretrained, read_weights, sha256
@@ -196,11 +196,8 @@ def test_bad_files_are_named(name, match, theirs, tmp_path, capsys):
 
 
 def test_the_tool_converts_and_refuses(theirs, tmp_path):
-    tool = ROOT / 'tools' / 'model_converters' / 'convert_ghostnet.py'
-
     def run(*words):
-        command = [sys.executable, '-W', 'ignore', str(tool), *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True)
+        return run_tool('model_converters/convert_ghostnet.py', *words, cwd=tmp_path)
 
     source = write('authors with EMA', theirs, tmp_path)
     done = run(source, tmp_path / 'clean.pth')

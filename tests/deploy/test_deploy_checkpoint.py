@@ -1,12 +1,10 @@
-import subprocess
-import sys
-
 import pytest
 import torch
-from helpers import CONFIGS, ROOT
+from helpers import CONFIGS
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
+from tool_runs import run_tool
 
 from mmghost.deploy import deploy_checkpoint
 
@@ -38,20 +36,17 @@ def test_deployed_detector_gives_the_same_outputs(tmp_path):
             assert (found - expected).abs().max() / expected.abs().max() < 1e-4
 
 
-def run_tool(*words):
-    tool = ROOT / 'tools' / 'model_converters' / 'deploy_checkpoint.py'
-    command = [sys.executable, '-W', 'ignore', str(tool), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_tool_and_its_errors(tmp_path):
+    def run(*words):
+        return run_tool('model_converters/deploy_checkpoint.py', DETECTOR, *words, cwd=tmp_path)
+
     torch.save(dict(state_dict=build(DETECTOR).state_dict()), tmp_path / 'epoch_3.pth')
-    done = run_tool(DETECTOR, tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
+    done = run(tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['deployed.pth']
-    done = run_tool(DETECTOR, tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
+    done = run(tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
     assert done.returncode != 0 and 'exists: give another name' in done.stderr
-    done = run_tool(DETECTOR, tmp_path / 'absent.pth', tmp_path / 'other.pth')
+    done = run(tmp_path / 'absent.pth', tmp_path / 'other.pth')
     assert done.returncode != 0 and 'there is no file' in done.stderr
     assert 'Traceback' not in done.stderr and not (tmp_path / 'other.pth').exists()
 

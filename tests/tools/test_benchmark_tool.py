@@ -1,20 +1,13 @@
 import json
-import subprocess
-import sys
 
 import pytest
-from helpers import ROOT
+from tool_runs import run_tool
 
 QUICK = ('--size', '64x96', '--width', '0.5', '--rounds', '1')
 
 
-def run_tool(*words, cwd):
-    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'benchmark.py'), *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-
-
 def test_benchmark(tmp_path):
-    done = run_tool(*QUICK, '--json', 'new/first-run.json', cwd=tmp_path)
+    done = run_tool('benchmark.py', *QUICK, '--json', 'new/first-run.json', cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.index('ratios of times') < done.stdout.index('images/s')
     found = json.loads((tmp_path / 'new' / 'first-run.json').read_text())
@@ -40,6 +33,6 @@ def test_benchmark(tmp_path):
     ],
 )
 def test_mistakes_are_named(tmp_path, words, message):
-    failed = run_tool(*QUICK, *words, cwd=tmp_path)
+    failed = run_tool('benchmark.py', *QUICK, *words, cwd=tmp_path)
     assert failed.returncode != 0 and message in failed.stderr
     assert 'Traceback' not in failed.stderr

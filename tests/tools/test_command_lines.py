@@ -1,15 +1,8 @@
-import subprocess
-import sys
-
 import pytest
-from helpers import CONFIGS, ROOT
+from helpers import CONFIGS
+from tool_runs import run_tool
 
 SCENES = 'dataset_converters/fashion_scenes.py'
-
-
-def run_tool(name, *words, cwd):
-    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / name), *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 def test_fashion_scenes(tmp_path, idx_folder):

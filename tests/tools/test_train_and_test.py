@@ -2,19 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
-from helpers import CONFIGS, ROOT
+from helpers import CONFIGS
 from mmengine.config import Config
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
-
-
-def run(*words, cwd):
-    command = [sys.executable, '-W', 'ignore', *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240)
+from tool_runs import run_tool
 
 
 @pytest.mark.parametrize(
@@ -32,16 +26,15 @@ def run(*words, cwd):
 )
 def test_train_resume_test(tmp_path, scenes, folders, text, longer, metric):
     (tmp_path / 'config.py').write_text(filled(text, scenes, folders))
-    train, test = ROOT / 'tools' / 'train.py', ROOT / 'tools' / 'test.py'
 
-    first = run(train, 'config.py', '--work-dir', 'work', cwd=tmp_path)
+    first = run_tool('train.py', 'config.py', '--work-dir', 'work', cwd=tmp_path)
     assert first.returncode == 0, first.stderr[-3000:]
     checkpoint = (tmp_path / 'work' / 'last_checkpoint').read_text()
     iterations = torch.load(checkpoint, weights_only=True)['meta']['iter']
     assert not torch.serialization.get_unsafe_globals_in_checkpoint(checkpoint)
 
     words = ('--work-dir', 'work', '--resume', '--cfg-options', longer)
-    second = run(train, 'config.py', *words, cwd=tmp_path)
+    second = run_tool('train.py', 'config.py', *words, cwd=tmp_path)
     assert second.returncode == 0, second.stderr[-3000:]
     assert re.search('[Rr]esume', second.stdout)
     checkpoint = (tmp_path / 'work' / 'last_checkpoint').read_text()
@@ -50,7 +43,7 @@ def test_train_resume_test(tmp_path, scenes, folders, text, longer, metric):
     logged = resumed['message_hub']['log_scalars']['train/loss'].data[0]
     assert len(logged) == 2 * iterations
 
-    tested = run(test, 'config.py', checkpoint, '--show-dir', 'shown', cwd=tmp_path)
+    tested = run_tool('test.py', 'config.py', checkpoint, '--show-dir', 'shown', cwd=tmp_path)
     assert tested.returncode == 0, tested.stderr[-3000:]
     assert re.search(metric, tested.stdout)
     assert list(tmp_path.rglob('shown/**/*.*g'))
@@ -63,12 +56,12 @@ def test_train_resume_test(tmp_path, scenes, folders, text, longer, metric):
 )
 def test_the_learning_rate_is_scaled_to_the_batch(text, tmp_path, scenes, folders):
     (tmp_path / 'config.py').write_text(filled(text, scenes, folders) + 'param_scheduler = []')
-    words = (ROOT / 'tools' / 'train.py', 'config.py', '--work-dir', 'work', '--auto-scale-lr')
-    refused = run(*words, cwd=tmp_path)
+    words = ('train.py', 'config.py', '--work-dir', 'work', '--auto-scale-lr')
+    refused = run_tool(*words, cwd=tmp_path)
     assert refused.returncode != 0
     assert 'needs auto_scale_lr = dict(base_batch_size=' in refused.stderr
 
-    done = run(*words, '--cfg-options', 'auto_scale_lr.base_batch_size=8', cwd=tmp_path)
+    done = run_tool(*words, '--cfg-options', 'auto_scale_lr.base_batch_size=8', cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     config = Config.fromfile(tmp_path / 'config.py')
     log = next((tmp_path / 'work').rglob('scalars.json')).read_text().splitlines()
@@ -78,12 +71,12 @@ def test_the_learning_rate_is_scaled_to_the_batch(text, tmp_path, scenes, folder
 
 @pytest.mark.parametrize('tool', ['train', 'test'])
 def test_help(tool, tmp_path):
-    shown = run(ROOT / 'tools' / f'{tool}.py', '--help', cwd=tmp_path)
+    shown = run_tool(f'{tool}.py', '--help', cwd=tmp_path)
     assert shown.returncode == 0
     assert 'CONFIG [OPTIONS]' in shown.stdout
     config = next((CONFIGS / 'detection').glob('*.py'))
     words = ('--local-rank=0', config, '--help')  # as torch.distributed.launch has them
-    options = run(ROOT / 'tools' / f'{tool}.py', *words, cwd=tmp_path)
+    options = run_tool(f'{tool}.py', *words, cwd=tmp_path)
     assert options.returncode == 0
     assert '--cfg-options' in options.stdout and '--launcher' in options.stdout
 
@@ -102,7 +95,7 @@ def test_help(tool, tmp_path):
 def test_mistakes_are_named(tool, words, content, message, tmp_path):
     if content:
         (tmp_path / 'config.py').write_text(content)
-    failed = run(ROOT / 'tools' / f'{tool}.py', *words, cwd=tmp_path)
+    failed = run_tool(f'{tool}.py', *words, cwd=tmp_path)
     assert failed.returncode != 0
     assert message in failed.stderr
     assert 'Traceback' not in failed.stderr
