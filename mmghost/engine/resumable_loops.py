@@ -1,7 +1,6 @@
 """Training loops whose interrupted runs end as if they had not been interrupted."""
 
 import logging
-from itertools import chain, islice, repeat
 
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -95,21 +94,17 @@ class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
         self._epoch += 1
 
 
-class _AfterTheTrained:
-    """The batches of a loader that begins after those trained on, which mmengine takes away."""
-
-    def __init__(self, loader, trained):
-        self._batches = chain(repeat(None, trained), loader)
+class _NoBatches:
+    """What mmengine's loop takes batches from, those to skip too where its version skips any."""
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        return next(self._batches)
+        return None
 
     def skip_iter(self, count):
-        """Take batches away as OneDL's loop does."""
-        next(islice(self, count, count), None)
+        """Skip batches as OneDL's loop does."""
 
 
 @LOOPS.register_module()
@@ -131,5 +126,10 @@ class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
     def run(self):
         """Launch training."""
         self.dataloader.begin_at(self._iter, self._iter, self.runner.seed)
-        self.dataloader_iterator = _AfterTheTrained(self.dataloader, self._iter)
+        self._batches = iter(self.dataloader)
+        self.dataloader_iterator = _NoBatches()
         return super().run()
+
+    def run_iter(self, _):
+        """Run one iteration, with the loader's next batch."""
+        super().run_iter(next(self._batches))
