@@ -9,6 +9,8 @@ from PIL import Image
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 
 _WEBCAM = re.compile(r'webcam(?::(\d+))?')
+_LOG = getattr(cv2.utils, 'logging', cv2)  # OpenCV 4 has the functions at its top
+_SILENT = 0
 _WARM_UP = 5  # frames in which a webcam finds its exposure
 
 
@@ -52,15 +54,15 @@ def _files(source):
 
 def _frame(number, folder):
     """Write a webcam's frame into a folder."""
-    log_level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    log_level = _LOG.getLogLevel()
+    _LOG.setLogLevel(_SILENT)
     camera = cv2.VideoCapture(number)
     try:
         for _ in range(_WARM_UP):
             found, frame = camera.read()
     finally:
         camera.release()
-        cv2.utils.logging.setLogLevel(log_level)
+        _LOG.setLogLevel(log_level)
     if not found:
         raise OSError(f'OpenCV gets no picture from a webcam {number}.')
     file = folder / f'webcam-{number}.png'
