@@ -13,6 +13,8 @@ SUPPORTED = {
     'mmengine': ('0.8.3', '1.0.0'),
     'mmcv': ('2.0.0', '2.4.0'),
 }
+# The oldest torch whose programs can be exported: 2.6 fails at sizes that are dynamic
+EXPORT_TORCH = '2.9.0'
 # OneDL's forks have the import names of OpenMMLab's packages and distribution names of their own
 ONEDL = {
     'mmdet': 'onedl-mmdetection',

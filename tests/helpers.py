@@ -1,11 +1,20 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from mmengine.utils import digit_version
 from torch import nn
+
+from mmghost.compat import EXPORT_TORCH
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
+
+exports = pytest.mark.skipif(
+    digit_version(torch.__version__) < digit_version(EXPORT_TORCH),
+    reason=f'exported models take torch {EXPORT_TORCH}',
+)
 
 
 def randomise(model, seed=0):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from helpers import exports
 
 from mmghost.benchmark import Mismatch, Options, benchmark, measure
 from mmghost.benchmark.agreement import check_agreement
@@ -72,6 +73,7 @@ def test_training(models, forms):
         assert any('convolution_backward' in name for name in names)
 
 
+@exports
 @pytest.mark.parametrize(('form', 'package'), [('onnxruntime', 'onnxscript'), ('openvino',) * 2])
 def test_other_runtimes(form, package):
     pytest.importorskip(package)

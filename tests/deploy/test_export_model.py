@@ -6,15 +6,18 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from helpers import ROOT
+from helpers import ROOT, exports
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tool_runs import run_tool
 
 from mmghost.deploy.differences import difference
 from mmghost.deploy.evaluate_exported import evaluate_exported
 from mmghost.deploy.export_model import export_model
 from mmghost.deploy.runtimes import load_exported
 from mmghost.deploy.whole_model import whole_model
+
+pytestmark = exports
 
 METRICS = dict(detection='coco/bbox_mAP', segmentation='mIoU', classification='accuracy/top1')
 
@@ -138,25 +141,23 @@ def test_mistakes_are_named(error, message, options, demo_files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['taken.pt2']
 
 
-def run_tool(name, *words):
-    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / name), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_tools(demo_files, files, tmp_path):
+    def run(*words):
+        return run_tool(*words, cwd=tmp_path)
+
     config, checkpoint = demo_files['classification']
     words = (config, checkpoint, '--format', 'torch-export', '-o', tmp_path / 'classifier.pt2')
-    done = run_tool('export.py', *words)
+    done = run('export.py', *words)
     assert done.returncode == 0, done.stderr
     assert 'classifier.pt2: input 1x1x48x48, differs from PyTorch by' in done.stdout
-    failed = run_tool('export.py', *words)
+    failed = run('export.py', *words)
     assert failed.returncode == 1 and failed.stderr.endswith('exists: give another name.\n')
     assert failed.stderr.startswith('error: ')
-    done = run_tool(
+    done = run(
         'test_exported.py', config, tmp_path / 'classifier.pt2', '--work-dir', tmp_path / 'work'
     )
     assert done.returncode == 0 and 'accuracy/top1' in done.stdout
-    failed = run_tool('test_exported.py', demo_files['detection'][0], tmp_path / 'classifier.pt2')
+    failed = run('test_exported.py', demo_files['detection'][0], tmp_path / 'classifier.pt2')
     assert failed.returncode == 1 and 'Traceback' not in failed.stderr
     assert 'error: the config is for detection' in failed.stderr
 

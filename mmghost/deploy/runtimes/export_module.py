@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from . import litert, onnx_runtime, openvino_runtime, torch_export
+from .packages import require_exporting_torch
 from .trace import AXES
 
 #: What there is for each format: a module with SUFFIX, DYNAMIC, ``write`` and ``load``.
@@ -36,7 +37,7 @@ def export_module(module, example, file, format, dynamic=(), metadata=None, outp
 
     Raises:
         FileExistsError: If the file exists.
-        ImportError: If a package that the format needs is missing.
+        ImportError: If a package that the format needs is missing, or torch is too old.
         ValueError: If the format, its suffix or what is dynamic is not possible.
     """
     file = Path(file)
@@ -66,4 +67,5 @@ def check_export(file, format, dynamic=()):
     for taken in (file, *(file.with_suffix(suffix) for suffix in runtime.BESIDE)):
         if taken.exists():
             raise FileExistsError(f'{taken} exists: give another name.')
+    require_exporting_torch()
     runtime.require_packages()

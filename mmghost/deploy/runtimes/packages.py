@@ -1,6 +1,11 @@
-"""The optional packages that the runtimes need."""
+"""The packages that the runtimes need."""
 
 from importlib.util import find_spec
+
+import torch
+from mmengine.utils import digit_version
+
+from mmghost.compat import EXPORT_TORCH
 
 
 def require(extra, *names):
@@ -18,3 +23,12 @@ def require(extra, *names):
             raise ImportError(
                 f'{name} is not installed: pip install mmghost[{extra}] brings it.', name=name
             )
+
+
+def require_exporting_torch():
+    """Raise an ImportError if torch is too old for its programs to be exported."""
+    if digit_version(torch.__version__) < digit_version(EXPORT_TORCH):
+        raise ImportError(
+            f'exported models take torch >={EXPORT_TORCH}, but {torch.__version__} is installed.',
+            name='torch',
+        )

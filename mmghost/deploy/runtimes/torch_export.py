@@ -5,6 +5,7 @@ import json
 
 import torch
 
+from .packages import require_exporting_torch
 from .trace import trace
 
 SUFFIX = '.pt2'
@@ -14,7 +15,7 @@ KEY = 'mmghost'
 
 
 def require_packages(to_export=True):
-    """Nothing besides torch is needed."""
+    require_exporting_torch()
 
 
 def write(module, example, file, dynamic, text, output_names):

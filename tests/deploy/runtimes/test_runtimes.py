@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers import settle
+from helpers import exports, settle
 from torch import nn
 
 from mmghost.backbones import GhostNetV2
@@ -30,6 +30,7 @@ def assert_same_outputs(exported, module, *shape):
         assert np.abs(found - wanted.numpy()).max() < 1e-4 * wanted.abs().max()
 
 
+@exports
 @pytest.mark.parametrize('format', FORMATS)
 def test_fixed_shape(backbone, format, tmp_path):
     if format == 'litert':
@@ -48,6 +49,7 @@ def test_fixed_shape(backbone, format, tmp_path):
         export_module(backbone, image, file, format)
 
 
+@exports
 @pytest.mark.parametrize('format', ['onnx', 'torch-export'])  # OpenVINO's comes from ONNX's
 def test_dynamic_shape(backbone, format, tmp_path):
     file = tmp_path / f'backbone{FORMATS[format].SUFFIX}'
@@ -80,6 +82,7 @@ def test_mistakes_are_named(error, message, options, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@exports
 @pytest.mark.parametrize(
     ('format', 'package', 'extra'),
     [
@@ -106,6 +109,16 @@ def test_loading_names_mistakes(tmp_path):
         load_exported(tmp_path / 'there.onnx', threads=0)
 
 
+def test_an_old_torch_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, '__version__', '2.8.1+cu126')
+    with pytest.raises(ImportError, match=r'torch >=2.9.0, but 2.8.1\+cu126 is installed'):
+        export_module(nn.Identity(), torch.zeros(1), tmp_path / 'm.onnx', 'onnx')
+    (tmp_path / 'm.pt2').touch()
+    with pytest.raises(ImportError, match='torch >=2.9.0'):
+        load_exported(tmp_path / 'm.pt2')
+
+
+@exports
 def test_failed_export_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         export_module(nn.Conv2d(1, 1, 3), torch.zeros(1, 2, 3, 4), tmp_path / 'm.onnx', 'onnx')
