@@ -10,9 +10,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from helpers import ROOT
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
-from mmengine.visualization import Visualizer
+from mmengine.utils import ManagerMixin
 
 
 class Done(NamedTuple):
@@ -21,6 +19,13 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
+
+
+def _forget(kind):
+    """Forget the loggers, visualizers and so on that another run has left under their names."""
+    for cls in kind.__subclasses__():
+        cls._instance_dict.clear()
+        _forget(cls)
 
 
 def run_tool(name, *words, cwd):
@@ -34,8 +39,7 @@ def run_tool(name, *words, cwd):
     Returns:
         Done: What it left.
     """
-    for named in (DefaultScope, MMLogger, MessageHub, Visualizer):
-        named._instance_dict.clear()
+    _forget(ManagerMixin)
     stdout, stderr = StringIO(), StringIO()
     before, code = os.getcwd(), 0
     os.chdir(cwd)
