@@ -43,7 +43,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmghost.backbones import GhostNet
 from mmghost.checkpoint import find_published
-from mmghost.compat import ONEDL, SUPPORTED
+from mmghost.compat import EXPORT_TORCH, ONEDL, SUPPORTED
 from mmghost.datasets import unpack_fashion_mnist
 from mmghost.demo import DEMO_CONFIGS
 
@@ -96,6 +96,7 @@ def test_supported_versions_are_those_that_are_checked():
     for name, (oldest, too_new) in SUPPORTED.items():
         name = name.replace('python', 'Python')
         assert f'{name} from {oldest}, below {too_new}' in text
+    assert f'Exporting takes torch from {EXPORT_TORCH}' in text
 
 
 @pytest.mark.parametrize('stack', ['official', 'onedl'])
