@@ -71,7 +71,8 @@ def load_pretrained(backbone, source, prefix=None, ema=None):
     """
     weights = read_weights(source, prefix, ema)
     _check_architecture(backbone, weights.backbone, weights.path)
-    kept = {key: value for key, value in weights.backbone.items() if key in backbone.state_dict()}
+    built = backbone.state_dict().keys()
+    kept = {key: value for key, value in weights.backbone.items() if key in built}
     backbone.load_state_dict(kept, strict=False)
     left_out = _groups(weights.backbone.keys() - kept.keys(), 2) + _groups(weights.others, 1)
     print_log(

@@ -58,8 +58,9 @@ def test_conversion_back_to_timm_loses_nothing(end, theirs, tmp_path):
     convert_checkpoint(write('authors', theirs, tmp_path), tmp_path / 'clean.pth')
     convert_checkpoint(tmp_path / 'clean.pth', tmp_path / f'back.{end}', layout='timm')
     back = timm.create_model('ghostnetv2_100', checkpoint_path=str(tmp_path / f'back.{end}'))
+    found = back.state_dict()
     for key, value in theirs.state_dict().items():
-        assert torch.equal(back.state_dict()[key], value), key
+        assert torch.equal(found[key], value), key
 
 
 def test_detectors_and_segmentors_and_classifiers_hold_the_same_tensors(theirs, tmp_path):
