@@ -41,7 +41,16 @@ def has_packed_blocks(backbone):
 
 
 @pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
-@pytest.mark.parametrize('width', [0.5, 1.0, 1.1, 1.3, 1.4, 1.6, 1.7])
+@pytest.mark.parametrize(
+    'width',
+    [
+        0.5,
+        1.0,
+        1.3,
+        1.6,
+        *(pytest.param(width, marks=pytest.mark.slow) for width in (1.1, 1.4, 1.7)),
+    ],
+)
 def test_every_width(backbone_class, width):
     backbone = backbone_class(width, out_indices=ALL)
     assert_same_function(backbone, (64, 64), (33, 49), (1, 1), (1, 5), packed=True)

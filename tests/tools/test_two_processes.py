@@ -19,6 +19,8 @@ from mmengine.fileio import load
 from mmengine.registry import MODELS, init_default_scope
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
+pytestmark = pytest.mark.xdist_group('two processes')
+
 COMMON = """
 custom_imports = dict(imports=['mmghost'])
 env_cfg = dict(dist_cfg=dict(backend='gloo'))
