@@ -75,9 +75,13 @@ def check_image(file):
 
     Args:
         file (str | Path): Its file.
+
+    Returns:
+        tuple[int, int]: Its width and height in pixels.
     """
     try:
         with Image.open(file) as image:
             image.load()
+            return image.size
     except Exception as error:  # each format's decoder has errors of its own
         raise ValueError(f'it is no image that can be read: {error}.') from error

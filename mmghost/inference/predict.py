@@ -52,9 +52,7 @@ def predict_images(sources, task, config, checkpoint, out_dir, device=None, **op
             predict = load_inferencer(task, config, checkpoint, device, **options)
         for name, image in images.items():
             try:
-                check_image(image)
-                picture, found, content = predict(str(image.resolve()))
-                encoded = cv2.imencode('.jpg', picture[..., ::-1])[1].tobytes()
+                encoded, found, content = _predict(predict, image)
             except Exception as error:
                 if sys.flags.dev_mode:
                     traceback.print_exc()
@@ -69,6 +67,20 @@ def predict_images(sources, task, config, checkpoint, out_dir, device=None, **op
         write_atomically(json.dumps(contents, indent=1).encode(), file)
         _print_table(rows, file)
     return failures
+
+
+def _predict(predict, image):
+    """Give the picture as JPEG, what was found in short, and all of it."""
+    width, height = check_image(image)
+    try:
+        picture, found, content = predict(str(image.resolve()))
+        done, encoded = cv2.imencode('.jpg', picture[..., ::-1])
+        if not done:
+            raise ValueError('its picture is too large for a JPEG.')
+    except Exception as error:
+        reason = f'its {width}x{height} pixels cannot be worked with: {explain(error)}'
+        raise ValueError(reason) from error
+    return encoded.tobytes(), found, content
 
 
 def _check_folder(folder):

@@ -100,6 +100,8 @@ def explain(error):
         if found:
             return found
         return f'{error.args[0]!r} is missing.' if error.args else 'a key is missing.'
+    if isinstance(error, AttributeError) and _is_of_reading_configs(error):
+        return 'it holds no dict, as a config does.'
     if isinstance(error, RecursionError):
         return 'it refers to itself, or is nested too deeply.'
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -110,6 +112,11 @@ def explain(error):
         return f'{next((file for file in files if file), error.filename)}: {error.msg}'
     # What a data worker raised ends with its error
     return lines[-1] if lines[0].startswith('Caught ') else lines[0]
+
+
+def _is_of_reading_configs(error):
+    frames = _frames(error)
+    return bool(frames) and frames[-1].f_globals.get('__name__') == 'mmengine.config.config'
 
 
 def _is_of_an_iteration(error):

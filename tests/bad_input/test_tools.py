@@ -12,6 +12,7 @@ import torch
 from helpers import ROOT
 from mmengine.config import Config
 from mmengine.runner import runner
+from PIL import Image
 from tiny_configs import CLASSIFICATION, DETECTION, filled
 
 CONVERT = 'model_converters/convert_ghostnet.py'
@@ -96,6 +97,7 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
     torch.save(dict(good, meta=dict(dataset_meta=dict(classes=['a']))), folder / 'trained.pth')
     shutil.copy(folder / 'good.pth', folder / 'good-0badc0de.pth')
     shutil.copy(ROOT / 'demo' / 'article.png', folder / 'image.png')
+    Image.new('RGB', (30, 9000)).save(folder / 'thin.png')
     (folder / 'broken.png').write_bytes((folder / 'image.png').read_bytes()[:100])
     (folder / 'empty').mkdir()
     os.mkfifo(folder / 'pipe.png')
@@ -176,6 +178,8 @@ WRITERS = [
     (PREDICT, ('@pipe.png', '--task', 'det'), 'pipe.png: it is neither a file nor a folder'),
     (PREDICT, ('@empty', '--task', 'seg'), 'the folder has no image (.bmp, '),
     (PREDICT, ('webcam:97', '--task', 'cls'), 'OpenCV gets no picture from a webcam 97'),
+    (PREDICT, ('@thin.png', '--task', 'det'), 'its 30x9000 pixels cannot be worked with'),
+    (PREDICT, ('@thin.png', '--task', 'cls'), 'its picture is too large for a JPEG'),
     (PREDICT, ('@broken.png', '--task', 'cls'), 'broken.png: it is no image that can be read'),
     (
         PREDICT,
@@ -233,7 +237,7 @@ WRITERS = [
     (COMPLEXITY, ('@base.py',), 'absent.py'),
     (COMPLEXITY, ('@circle.py',), 'circle.py: it refers to itself'),
     (COMPLEXITY, ('@broken.json',), 'broken.json'),
-    (COMPLEXITY, ('@list.json',), 'list.json'),
+    (COMPLEXITY, ('@list.json',), 'list.json: it holds no dict'),
     (COMPLEXITY, ('@no_model.py',), 'no_model.py'),
     (COMPLEXITY, ('@type.py',), "did you mean 'GhostNetV2'"),
     (COMPLEXITY, ('@value.py',), 'widen_factor must be'),
@@ -372,7 +376,7 @@ TRAININGS = [
     (('@circle.py',), 'circle.py: it refers to itself'),
     (('@zoo.py',), 'no_such_config'),
     (('@broken.json',), 'broken.json'),
-    (('@list.json',), 'list.json'),
+    (('@list.json',), 'list.json: it holds no dict'),
     (('absent.py',), 'no config file absent.py'),
     (('@good.py', '--work-dir', 'taken/work'), 'taken'),
     (('@good.py', '--cfg-options', 'model.backbone.out_indice=5'), "did you mean 'out_indices'"),
