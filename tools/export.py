@@ -37,7 +37,6 @@ def parse_args():
         type=int,
         nargs='?',
         const=200,
-        default=0,
         metavar='IMAGES',
         help='compute in 8-bit integers, calibrated with training images (onnx only; %(const)s '
         'images unless given)',

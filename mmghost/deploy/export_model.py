@@ -10,7 +10,7 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
-from mmghost.utils import as_pair
+from mmghost.utils import as_pair, check_int
 from mmghost.utils.mm_tools import config_scope
 
 from .differences import TOLERANCE, difference
@@ -43,7 +43,7 @@ def export_model(
     normalize_inside=False,
     logits=False,
     cfg_options=None,
-    int8=0,
+    int8=None,
 ):
     """Write a config's whole model, in its deploy form, into a file of another runtime.
 
@@ -61,8 +61,8 @@ def export_model(
             False.
         logits (bool): Of a segmentor, give logits instead of classes. Defaults to False.
         cfg_options (dict, optional): Overrides of config values. Defaults to None.
-        int8 (int): Training images to calibrate 8-bit integers with, which only 'onnx' knows; 0
-            for single precision. Defaults to 0.
+        int8 (int, optional): Training images to calibrate 8-bit integers with, which only 'onnx'
+            knows. Defaults to None: single precision.
 
     Returns:
         Report: The shape and the difference found.
@@ -76,6 +76,8 @@ def export_model(
     """
     file = Path(file)
     check_export(file, format, dynamic)
+    if int8 is not None:
+        check_int('int8', int8, 1)
     if int8 and format != 'onnx':
         raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
     config, task = read_config(config, cfg_options)

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 
 from mmghost.engine.atomic_writes import write_atomically
 from mmghost.utils.mistakes import explain
+from mmghost.utils.outputs import check_folder
 
 from .images import check_image, find_images
 from .inferencers import load_inferencer
@@ -43,7 +44,7 @@ def predict_images(sources, task, config, checkpoint, out_dir, device=None, **op
             ``out_dir``.
     """
     out_dir = Path(out_dir)
-    _check_folder(out_dir)
+    check_folder(out_dir)
     device = _check_device(device or get_device())
     with tempfile.TemporaryDirectory() as frames:
         images, failures = find_images(sources, frames)
@@ -81,13 +82,6 @@ def _predict(predict, image):
         reason = f'its {width}x{height} pixels cannot be worked with: {explain(error)}'
         raise ValueError(reason) from error
     return encoded.tobytes(), found, content
-
-
-def _check_folder(folder):
-    """Raise a NotADirectoryError if a folder neither exists nor can be made."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(f'{nearest} is not a folder.')
 
 
 def _check_device(name):

@@ -5,9 +5,12 @@ import sys
 from contextlib import contextmanager
 from unittest import mock
 
+from mmengine.config import DictAction
+
 from .checks import nearest
 
 _error = argparse.ArgumentParser.error
+_take = DictAction.__call__
 
 
 def _error_with_suggestion(parser, message):
@@ -22,14 +25,29 @@ def _error_with_suggestion(parser, message):
     _error(parser, '; '.join([message, *hints]))
 
 
+def _take_pairs(action, parser, namespace, values, option_string=None):
+    """Take ``--cfg-options``, of which mmengine presumes that each is a KEY=VALUE."""
+    for value in values:
+        if '=' not in value:
+            parser.error(f'{option_string} takes KEY=VALUE, but got {value!r}')
+    _take(action, parser, namespace, values, option_string)
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """argparse's parser, whose errors say ``--taks, did you mean '--task'?``."""
 
     error = _error_with_suggestion
 
+    def parse_known_args(self, *args, **kwargs):
+        with mock.patch.object(DictAction, '__call__', _take_pairs):
+            return super().parse_known_args(*args, **kwargs)
+
 
 @contextmanager
 def options_suggested():
     """Let the parsers of others suggest options too."""
-    with mock.patch.object(argparse.ArgumentParser, 'error', _error_with_suggestion):
+    with (
+        mock.patch.object(argparse.ArgumentParser, 'error', _error_with_suggestion),
+        mock.patch.object(DictAction, '__call__', _take_pairs),
+    ):
         yield

@@ -11,6 +11,7 @@ from mmengine.runner import checkpoint as checkpoint_module
 
 from mmghost.engine import make_resumable, support_cpu_amp
 
+from .check_classes import check_classes
 from .check_config import check_config
 from .mistakes import explain
 
@@ -66,6 +67,7 @@ def careful_runner(training, scaling):
     build = Runner.from_cfg.__func__
     load = checkpoint_module.load_state_dict
     load_file = Runner.load_checkpoint
+    build_loop = Runner.build_train_loop
     resuming = False
 
     def build_carefully(cls, config):
@@ -77,6 +79,11 @@ def careful_runner(training, scaling):
         if scaling:
             _scale_learning_rate(config)
         return build(cls, config)
+
+    def build_loop_of_fitting_data(self, loop):
+        built = build_loop(self, loop)
+        check_classes(self.model, built.dataloader.dataset)
+        return built
 
     def load_carefully(module, state_dict, strict=False, logger=None):
         if training and not resuming:  # fine-tuning takes what fits
@@ -95,6 +102,7 @@ def careful_runner(training, scaling):
 
     with (
         mock.patch.object(Runner, 'load_checkpoint', load_file_by_name),
+        mock.patch.object(Runner, 'build_train_loop', build_loop_of_fitting_data),
         mock.patch.object(Runner, 'from_cfg', classmethod(build_carefully)),
         mock.patch.object(checkpoint_module, 'load_state_dict', load_carefully),
     ):

@@ -2,7 +2,7 @@ import inspect
 
 from mmengine.runner import Runner
 
-from .checks import nearest
+from .checks import check_int, nearest
 
 # What the tools of the mm packages read, besides the arguments of the Runner
 _TOP_LEVEL = {
@@ -18,7 +18,7 @@ _TOP_LEVEL = {
 
 
 def check_config(config):
-    """Raise a ValueError if a name at the top of a config is a misspelt one that mmengine reads.
+    """Raise if a name at the top of a config is misspelt, or its seed is no number.
 
     mmengine passes over what it does not know there, as a config may have variables of its own.
 
@@ -30,3 +30,6 @@ def check_config(config):
             hint = nearest(name, _TOP_LEVEL, 0.9)
             if hint:
                 raise ValueError(f'the config has {name!r}, which nothing reads{hint}')
+    seed = (config.get('randomness') or {}).get('seed')
+    if seed is not None:
+        check_int('randomness.seed', seed, 0)

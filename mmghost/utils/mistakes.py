@@ -111,7 +111,17 @@ def explain(error):
         files = [frame.f_locals.get('filename') for frame in _frames(error)]
         return f'{next((file for file in files if file), error.filename)}: {error.msg}'
     # What a data worker raised ends with its error
-    return lines[-1] if lines[0].startswith('Caught ') else lines[0]
+    line = lines[-1] if lines[0].startswith('Caught ') else lines[0]
+    built = _built(error)
+    return line if built in line else f'{built}: {line}'
+
+
+def _built(error):
+    """Name what a registry was building, or give an empty string."""
+    for frame in reversed(_frames(error)):
+        if frame.f_code.co_name == 'build_from_cfg' and 'obj_cls' in frame.f_locals:
+            return frame.f_locals['obj_cls'].__name__
+    return ''
 
 
 def _is_of_reading_configs(error):

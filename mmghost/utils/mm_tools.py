@@ -1,5 +1,6 @@
 """Running the train and test tools of whichever mm package a config is for."""
 
+import argparse
 import importlib.util
 import runpy
 import sys
@@ -10,6 +11,7 @@ from mmengine.config import Config
 from .argument_parser import options_suggested
 from .careful_runner import AUTO_SCALE_LR, careful_runner
 from .mistakes import explain, mistakes_named
+from .outputs import check_file, check_folder
 
 SCOPES = ('mmdet', 'mmseg', 'mmpretrain')
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -68,6 +70,19 @@ def run_mm_tool(name, description):
         _run(name, config_file)
 
 
+def _check_outputs(words, scope):
+    """Raise if what a test finds could not be written, which the packages would tell at its end."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--out')
+    parser.add_argument('--show-dir')
+    given, _ = parser.parse_known_args(words)
+    if given.out:
+        check_folder(given.out) if scope == 'mmseg' else check_file(given.out)
+    # mmdet takes it to be in its work_dir
+    if given.show_dir and (scope != 'mmdet' or Path(given.show_dir).is_absolute()):
+        check_folder(given.show_dir)
+
+
 def _run(name, config_file):
     try:
         scope = config_scope(Config.fromfile(config_file))
@@ -79,6 +94,8 @@ def _run(name, config_file):
     script = Path(spec.origin).parent / '.mim' / 'tools' / f'{name}.py'
     if not script.is_file():
         sys.exit(f'error: {scope} is installed without its tools ({script} is missing).')
+    if name == 'test':
+        _check_outputs(sys.argv[1:], scope)
     training = name == 'train'
     scaling = training and AUTO_SCALE_LR in sys.argv
     words = [word for word in sys.argv[1:] if not (scaling and word == AUTO_SCALE_LR)]

@@ -23,6 +23,7 @@ COMPLEXITY = 'analysis_tools/get_complexity.py'
 SIMILARITY = 'analysis_tools/feature_similarity.py'
 GHOSTS = 'analysis_tools/draw_ghost_maps.py'
 ATTENTION = 'analysis_tools/draw_attention.py'
+EXPORT = ('@good.py', '@good.pth', '--format', 'torch-export')
 INSIDE = ('@good.py', '@good.pth', '-o', 'out.png')
 SCENES = 'dataset_converters/fashion_scenes.py'
 
@@ -310,6 +311,13 @@ WRITERS = [
         ('fashion-transfer', '--rows', '3', '--results', 'out'),
         'which has not been trained',
     ),
+    ('export.py', (*EXPORT, '-o', 'taken/out.pt2'), 'taken is not a folder'),
+    ('export.py', (*EXPORT, '-o', 'out.onnx'), 'ends in .pt2, not as out.onnx'),
+    ('export.py', (*EXPORT, '-o', 'out.pt2', '--int8', '0'), 'int8 must be an integer >= 1'),
+    ('export.py', (*EXPORT, '-o', 'out.pt2', '--shape', '0', '0'), 'shape must be an integer >= 1'),
+    ('test_exported.py', ('@good.py', '@good.pth'), 'ends in one of .onnx, .xml, .tflite, .pt2'),
+    ('benchmark.py', ('--json', 'taken/out.json'), 'taken is not a folder'),
+    ('benchmark.py', ('--json', '.'), '. is a folder'),
     ('analysis_tools/compare_results.py', ('--results', '@results', '--out-dir', 'out'), 'lacks'),
 ]
 
@@ -396,6 +404,26 @@ TRAININGS = [
     ),
     (('@good.py', '--resume', '@lacking.pth'), 'is of another model: missing keys'),
     (('@wide.py', '--resume', '@good.pth'), 'is of another model: size mismatch'),
+    (
+        ('@good.py', '--cfg-options', 'train_cfg.max_epochs=few'),
+        "EpochLoop: invalid literal for int() with base 10: 'few'",
+    ),
+    (
+        ('@good.py', '--cfg-options', 'optim_wrapper.optimizer.lr=-1'),
+        'AdamW: Invalid learning rate: -1',
+    ),
+    (
+        ('@good.py', '--cfg-options', 'randomness.seed=few'),
+        "randomness.seed must be an integer >= 0, but got 'few'",
+    ),
+    (
+        ('@good.py', '--cfg-options', 'model.head.num_classes=3'),
+        'model.head has num_classes=3, but the training data has 10 classes',
+    ),
+    (
+        ('@detector.py', '--cfg-options', 'model.bbox_head.num_classes=3'),
+        'model.bbox_head has num_classes=3, but the training data has 10 classes',
+    ),
     (('@v1.py', '--resume', '@other.pth'), 'is of another model: missing keys'),
 ]
 
@@ -423,6 +451,9 @@ TESTS = [
     (('@option.py', '@good.pth'), "did you mean 'widen_factor'?"),
     (('@top.py', '@good.pth'), "did you mean 'optim_wrapper'?"),
     (('@good.py', '@good.pth', '--work-dir', 'taken/work'), 'taken'),
+    (('@good.py', '@good.pth', '--out', 'taken/out.pkl'), 'taken is not a folder'),
+    (('@good.py', '@good.pth', '--out', 'out.txt'), 'must be a pkl file'),
+    (('@good.py', '@good.pth', '--show-dir', 'taken'), 'taken is not a folder'),
 ]
 
 
@@ -443,6 +474,12 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
     [
         ('train.py', ('@good.py', '--no-such-option'), 'unrecognized arguments: --no-such-option'),
         ('train.py', ('@good.py', '--work-dri', 'a'), "--work-dri, did you mean '--work-dir'?"),
+        ('train.py', ('@good.py', '--cfg-options', 'a'), "takes KEY=VALUE, but got 'a'"),
+        (
+            'export.py',
+            (*EXPORT, '-o', 'a.pt2', '--cfg-options', 'a'),
+            "takes KEY=VALUE, but got 'a'",
+        ),
         ('test.py', ('@good.py',), 'required: checkpoint'),
         ('demo.py', ('pose',), "invalid choice: 'pose'"),
         ('demo.py', ('det', '--epochs', 'many'), "invalid int value: 'many'"),

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mmghost.engine.atomic_writes import write_atomically
+from mmghost.utils.outputs import check_folder
 
 WIDTH = 12  # inches, of 100 pixels
 _SMALL = 7
@@ -33,7 +34,7 @@ def check_new_file(file, suffixes=None):
 
     Raises:
         FileExistsError: If it exists.
-        NotADirectoryError: If what should be its folder is none.
+        NotADirectoryError, PermissionError: If its folder is none, or not to be written to.
         ValueError: If it ends in something else.
     """
     file = Path(file)
@@ -42,9 +43,7 @@ def check_new_file(file, suffixes=None):
         raise ValueError(f'{file} must end in one of {", ".join(suffixes)}.')
     if file.exists():
         raise FileExistsError(f'{file} exists: give another name.')
-    for folder in file.parents:
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f'{file} cannot be written: {folder} is not a folder.')
+    check_folder(file.parent)
 
 
 def save_figure(figure, file):

@@ -5,6 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from mmghost.utils.outputs import check_folder
+
 from . import litert, onnx_runtime, openvino_runtime, torch_export
 from .packages import require_exporting_torch
 from .trace import AXES
@@ -37,6 +39,7 @@ def export_module(module, example, file, format, dynamic=(), metadata=None, outp
 
     Raises:
         FileExistsError: If the file exists.
+        NotADirectoryError, PermissionError: If the file's folder is none, or not to be written to.
         ImportError: If a package that the format needs is missing, or torch is too old.
         ValueError: If the format, its suffix or what is dynamic is not possible.
     """
@@ -67,5 +70,6 @@ def check_export(file, format, dynamic=()):
     for taken in (file, *(file.with_suffix(suffix) for suffix in runtime.BESIDE)):
         if taken.exists():
             raise FileExistsError(f'{taken} exists: give another name.')
+    check_folder(file.parent)
     require_exporting_torch()
     runtime.require_packages()
