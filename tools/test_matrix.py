@@ -40,7 +40,6 @@ COMBINATIONS = {
     combination.name: combination
     for combination in (
         Combination('official', '3.12', 'newest'),
-        Combination('onedl', '3.12', 'newest'),
         Combination('official', '3.10', 'oldest'),
     )
 }
