@@ -11,8 +11,6 @@ from mmengine.config.utils import MODULE2PACKAGE
 
 from mmghost.compat import ONEDL, SUPPORTED
 
-pytestmark = pytest.mark.xdist_group('wheels')  # two at a time are in each other's way
-
 
 def run_python(code, **variables):
     return subprocess.run(

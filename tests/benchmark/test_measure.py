@@ -74,7 +74,13 @@ def test_training(models, forms):
 
 
 @exports
-@pytest.mark.parametrize(('form', 'package'), [('onnxruntime', 'onnxscript'), ('openvino',) * 2])
+@pytest.mark.parametrize(
+    ('form', 'package'),
+    [
+        pytest.param('onnxruntime', 'onnxscript', marks=pytest.mark.slow),
+        ('openvino', 'openvino'),
+    ],
+)
 def test_other_runtimes(form, package):
     pytest.importorskip(package)
     found = run(forms=(form,), breakdown=True)

@@ -17,7 +17,7 @@ from mmghost.deploy.export_model import export_model
 from mmghost.deploy.runtimes import load_exported
 from mmghost.deploy.whole_model import whole_model
 
-pytestmark = [exports, pytest.mark.xdist_group('exported models')]
+pytestmark = exports
 
 METRICS = dict(detection='coco/bbox_mAP', segmentation='mIoU', classification='accuracy/top1')
 

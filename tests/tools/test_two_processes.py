@@ -19,8 +19,6 @@ from mmengine.fileio import load
 from mmengine.registry import MODELS, init_default_scope
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
-pytestmark = pytest.mark.xdist_group('two processes')
-
 COMMON = """
 custom_imports = dict(imports=['mmghost'])
 env_cfg = dict(dist_cfg=dict(backend='gloo'))
@@ -96,6 +94,7 @@ def test_two_of_four_follow_one_of_eight(folder):
         assert off < 0.01 * change, part
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_like_one_that_never_stopped(folder):
     resumed = folder / 'resumed'
     resumed.mkdir()
