@@ -13,12 +13,10 @@ def check_classes(model, dataset):
     """
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
     for name, head in getattr(model, 'module', model).named_modules():
-        path = name.split('.')
-        if path[-1].isdigit():  # of a cascade
-            path = path[:-1]
+        words = [word for word in name.split('.') if not word.isdigit()]  # those of a cascade
         count = getattr(head, 'num_classes', None)
         # A segmentor of one class tells it from the background
-        if path[-1] in _HEADS and isinstance(count, int) and 1 < count < len(classes):
+        if words and words[-1] in _HEADS and isinstance(count, int) and 1 < count < len(classes):
             raise ValueError(
                 f'model.{name} has num_classes={count}, but the training data has '
                 f'{len(classes)} classes.'
