@@ -6,9 +6,11 @@
 # make setup-onedl, make test-onedl   the same with OneDL's packages, in .venv-onedl
 # make test-matrix  the tests with the oldest and the newest versions (long)
 # DEMO_OPTIONS= passes options to the demos (tools/demo.py --help lists them).
-# PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12.
+# PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12; it stays chosen.
 
-PYTHON ?= python3
+CHOSEN := $(shell awk -F' = ' '/^home/ {home = $$2} \
+	/^version =/ {split($$2, v, "."); print home "/python" v[1] "." v[2]}' .venv/pyvenv.cfg 2>/dev/null)
+PYTHON ?= $(or $(wildcard $(CHOSEN)),python3)
 RUN := .venv/bin/python
 
 .PHONY: python setup setup-onedl demo demo-seg demo-cls test test-onedl test-matrix lint audit

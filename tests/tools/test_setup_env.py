@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,23 @@ def test_other_folders_are_not_taken_for_an_environment(setup_env, tmp_path):
     setup = setup_env.Setup(tmp_path)
     with pytest.raises(setup_env.SetupError, match='no virtual environment'):
         setup.preflight([('mmghost, editable', None)])
+
+
+@pytest.mark.parametrize('asked', [None, 'python3'])
+def test_make_keeps_the_python_of_the_environment(tmp_path, asked):
+    python = tmp_path / 'bin' / 'python3.10'
+    python.parent.mkdir()
+    python.touch()
+    (tmp_path / '.venv').mkdir()
+    settings = f'home = {python.parent}\nversion = 3.10.13\nexecutable = {python}\n'
+    (tmp_path / '.venv' / 'pyvenv.cfg').write_text(settings)
+    options = [f'PYTHON={asked}'] if asked else []
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHON'}
+    planned = subprocess.run(
+        ['make', '-n', '-C', tmp_path, '-f', ROOT / 'Makefile', 'setup', *options],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert f'{asked or python} tools/setup_env.py' in planned.stdout
