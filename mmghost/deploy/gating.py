@@ -3,8 +3,13 @@
 A map of length n is pooled to n // 2 (to 1 where n is 1), which is what these undo.
 """
 
+from math import gcd
+
 import torch
 import torch.nn.functional as F
+
+#: The most often that a value is repeated by :func:`spread_gate`, which costs memory
+MOST_REPEATED = 7
 
 
 def interpolated_gate(features, gate):
@@ -20,7 +25,8 @@ def broadcast_scale(features, scale):
 def blocked_gate(features, gate):
     """Write the upsampling for ONNX Runtime, which resizes blocked maps only by whole factors.
 
-    Others become a product with a matrix of zeros and ones.
+    Others become a product with a matrix of zeros and ones. A pooling by one, which is done in
+    blocks, brings it back into them, so that the features need not leave them.
     """
     size = features.shape[-2:]
     if not are_static(*size) or _divide(gate.shape[-2:], size):
@@ -28,7 +34,7 @@ def blocked_gate(features, gate):
     rows, columns = (_nearest(*lengths) for lengths in zip(gate.shape[-2:], size))
     source = (rows[:, None] * gate.size(3) + columns).flatten()
     matrix = F.one_hot(source, gate.size(2) * gate.size(3)).T.to(gate)
-    return features * (gate.flatten(2) @ matrix).unflatten(2, size)
+    return features * F.avg_pool2d((gate.flatten(2) @ matrix).unflatten(2, size), 1)
 
 
 def blocked_scale(features, scale):
@@ -49,6 +55,52 @@ def row_broadcast_gate(features, gate):
         product = features * rows.reshape(n, height // 2, 1, width * channels)
         return product.reshape(n, height, width, channels).permute(0, 3, 1, 2)
     return features * _repeat(rows, 1, height).permute(0, 3, 1, 2)
+
+
+def can_spread_gate(features):
+    """Tell whether :func:`spread_gate` is of use for features: small maps of odd size."""
+    size = features.shape[-2:]
+    if not are_static(*size) or _divide(map(_halve, size), size):
+        return False
+    return all(_spread(length)[0] <= MOST_REPEATED for length in size)
+
+
+def spread_gate(attention, x):
+    """Give DFC attention's gate in the size of its input, for ONNX Runtime.
+
+    A depthwise convolution whose outputs would be upsampled n times gives them at once if its
+    inputs are, by whole factors, and it is dilated as much and strided: all of it in blocks.
+
+    Args:
+        attention (DFCAttention): The attention.
+        x (Tensor): Its input, ``(N, in_channels, H, W)``.
+
+    Returns:
+        Tensor: The gate, ``(N, out_channels, H, W)``.
+    """
+    height, width = x.shape[-2:]
+    mixed = attention.pointwise(attention.downsample(x))
+    mixed = _upsampled_conv(attention.horizontal.conv, mixed, 1, width)
+    return attention.to_gate(_upsampled_conv(attention.vertical.conv, mixed, 0, height))
+
+
+def _upsampled_conv(conv, x, axis, length):
+    repeats, step = _spread(length)
+    size, stride, dilation, padding = list(x.shape[-2:]), [1, 1], [1, 1], [0, 0]
+    size[axis] *= repeats
+    stride[axis], dilation[axis], padding[axis] = step, repeats, repeats * conv.padding[axis]
+    x = F.interpolate(x, size=size, mode='nearest')
+    return F.conv2d(x, conv.weight, conv.bias, stride, padding, dilation, conv.groups)
+
+
+def _spread(length):
+    """Give how often to repeat half a length, and the stride that leaves all of it."""
+    half = _halve(length)
+    return length // gcd(length, half), half // gcd(length, half)
+
+
+def _halve(length):
+    return max(length // 2, 1)
 
 
 def are_static(*lengths):

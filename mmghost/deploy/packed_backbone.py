@@ -53,13 +53,15 @@ def pack_backbone(backbone, target):
     stem = backbone.stem.conv
     layout = sum(ghost_layouts(-(-stem.out_channels // 2), stem.out_channels, target), [])
     backbone.stem.conv = pack_conv(stem, layout)
-    layouts = []
+    layouts, stride = [], stem.stride[0]
     for index, stage in enumerate(backbone.stages):
         if isinstance(stage[0], GhostBottleneck):
             blocks = []
             for block in stage:
-                blocks.append(PackedBottleneck(block, layout, target))
+                blocks.append(PackedBottleneck(block, layout, stride, target))
                 layout = blocks[-1].layout
+                if not isinstance(block.depthwise, nn.Identity):
+                    stride *= block.depthwise.conv.stride[0]
             backbone.stages[index] = nn.Sequential(*blocks)
         else:
             in_layout, layout = layout, list(range(stage.conv.out_channels))

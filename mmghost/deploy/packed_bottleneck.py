@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .gating import are_static
+from .gating import are_static, can_spread_gate, spread_gate
 from .packing import EMPTY, ghost_layouts, pack_depthwise, pack_pointwise
 
 
 class PackedGhostModule(nn.Module):
-    """A Ghost module that gives its output in parts.
+    """A Ghost module that takes and gives maps in parts.
 
     Of what the runtime's blocks leave over of the halves, the mixed part, the primary convolution
     makes a copy for either half, which one depthwise convolution then passes on or makes a ghost
@@ -19,17 +19,17 @@ class PackedGhostModule(nn.Module):
 
     Args:
         module (GhostModule): The module, with its norms folded and ReLU or no activation.
-        in_layout (list[int]): Layout of the input.
+        in_layouts (list[list[int]]): Layout of each part of the input.
         target (Target): What the runtime likes.
 
     Attributes:
-        layouts (list[list[int]]): Layout of each part.
+        layouts (list[list[int]]): Layout of each part of the output.
 
     Shape:
-        ``(N, len(in_layout), H, W)`` to a list of ``(N, len(layouts[i]), H, W)``.
+        A list of ``(N, len(in_layouts[i]), H, W)`` to a list of ``(N, len(layouts[i]), H, W)``.
     """
 
-    def __init__(self, module, in_layout, target):
+    def __init__(self, module, in_layouts, target):
         super().__init__()
         primary, cheap = module.primary_conv.conv, module.cheap_operation.conv
         count = primary.out_channels
@@ -39,33 +39,55 @@ class PackedGhostModule(nn.Module):
         passed = [place for place, channel in enumerate(mixed) if 0 <= channel < count]
         self.primary = self.cheap = self.mixed_primary = self.mixed_cheap = None
         if intrinsic:
-            self.primary = pack_pointwise(primary, in_layout, intrinsic)
+            self.primary = PackedPointwise(primary, in_layouts, intrinsic)
             self.cheap = pack_depthwise(cheap, _minus(ghost, count))
         if mixed:
-            self.mixed_primary = pack_pointwise(primary, in_layout, source)
+            self.mixed_primary = PackedPointwise(primary, in_layouts, source)
             self.mixed_cheap = pack_depthwise(cheap, source, passed)
 
-    def forward(self, x):
+    def forward(self, in_parts):
         parts = []
         if self.primary is not None:
-            intrinsic = self.primary(x)
+            intrinsic = self.primary(in_parts)
             parts += [intrinsic, self.cheap(intrinsic)]
         if self.mixed_primary is not None:
-            parts.append(self.mixed_cheap(self.mixed_primary(x)))
+            parts.append(self.mixed_cheap(self.mixed_primary(in_parts)))
         return parts
+
+
+class PackedPointwise(nn.Module):
+    """A 1x1 convolution of a map in parts: one for each part, added up before the activation."""
+
+    def __init__(self, conv, in_layouts, layout):
+        super().__init__()
+        self.convs = nn.ModuleList(pack_pointwise(conv, part, layout) for part in in_layouts)
+        self.relu = len(in_layouts) > 1 and conv.relu
+        if len(in_layouts) > 1:
+            for packed in self.convs:
+                packed.relu = False
+            for packed in self.convs[1:]:
+                packed.bias = None
+
+    def forward(self, parts):
+        out = self.convs[0](parts[0])
+        for conv, part in zip(self.convs[1:], parts[1:]):
+            out = out + conv(part)
+        return F.relu(out) if self.relu else out
 
 
 class PackedBottleneck(nn.Module):
     """A Ghost bottleneck on packed maps, in the operations that a runtime likes.
 
-    Besides the packing, the concatenation comes after the strided convolution where there is no
-    attention, and on maps of even size the factor of squeeze-and-excitation is multiplied with the
-    coarse gate of DFC attention, from the mean of the 2x2 means that each of its values gates,
-    rather than with the map.
+    Besides the packing, the concatenation of the first Ghost module's parts comes as late as is
+    best: after the strided convolution where there is no attention; not at all on large maps. On
+    maps of even size the factor of squeeze-and-excitation is multiplied with the coarse gate of
+    DFC attention, from the mean of the 2x2 means that each of its values gates, rather than with
+    the map.
 
     Args:
         block (GhostBottleneck): The bottleneck, with its norms folded.
         in_layout (list[int]): Layout of the input.
+        in_stride (int): Stride of the input.
         target (Target): What the runtime likes.
 
     Attributes:
@@ -75,24 +97,34 @@ class PackedBottleneck(nn.Module):
         ``(N, len(in_layout), H, W)`` to ``(N, len(layout), H', W')``.
     """
 
-    def __init__(self, block, in_layout, target):
+    def __init__(self, block, in_layout, in_stride, target):
         super().__init__()
         self.target = target
-        self.ghost1 = PackedGhostModule(block.ghost1, in_layout, target)
+        attended = hasattr(block.ghost1, 'attention')
+        strided = not isinstance(block.depthwise, nn.Identity)
+        squeezed = not isinstance(block.se, nn.Identity)
+        stays_split = in_stride <= target.split_stride and not (
+            attended and squeezed and not strided
+        )
+        self.ghost1 = PackedGhostModule(block.ghost1, [in_layout], target)
         expanded = sum(self.ghost1.layouts, [])
-        self.attention = None
-        if hasattr(block.ghost1, 'attention'):
-            self.attention = _pack_attention(block.ghost1.attention, in_layout, expanded)
-        self.depthwise = None
-        if not isinstance(block.depthwise, nn.Identity):
-            layouts = [expanded] if self.attention is not None else self.ghost1.layouts
+        self.concat_first = not stays_split and (attended or not strided)
+        layouts = [expanded] if self.concat_first else self.ghost1.layouts
+        self.attentions = self.depthwise = self.se = None
+        if attended:
+            self.attentions = nn.ModuleList(
+                _pack_attention(block.ghost1.attention, in_layout, layout) for layout in layouts
+            )
+        if strided:
             self.depthwise = nn.ModuleList(
                 pack_depthwise(block.depthwise.conv, layout) for layout in layouts
             )
-        self.se = None
-        if not isinstance(block.se, nn.Identity):
+        if squeezed:
             self.se = PackedSqueeze(block.se, expanded)
-        self.ghost2 = PackedGhostModule(block.ghost2, expanded, target)
+        self.concat_last = not self.concat_first and (squeezed or not stays_split)
+        if self.concat_last:
+            layouts = [expanded]
+        self.ghost2 = PackedGhostModule(block.ghost2, layouts, target)
         self.layout = sum(self.ghost2.layouts, [])
         if isinstance(block.shortcut, nn.Identity):
             self.shortcut = nn.Identity()
@@ -103,25 +135,33 @@ class PackedBottleneck(nn.Module):
             )
 
     def forward(self, x):
-        parts = self.ghost1(x)
-        if self.attention is None and self.depthwise is not None:
-            parts = [conv(part) for conv, part in zip(self.depthwise, parts)]
-        y = _concat(parts)
+        parts = self.ghost1([x])
+        if self.concat_first:
+            parts = [_concat(parts)]
         se = self.se
-        if self.attention is not None:
-            if not self.attention.has_coarse_gate:
-                y = y * self.attention(x)
-            else:
-                gate = self.attention.coarse_gate(x)
-                if se is not None and self.depthwise is None and _is_even(y):
-                    factor = se(_mean(F.avg_pool2d(y, 2) * gate))
-                    gate, se = self.target.apply_scale(gate, factor), None
-                y = self.target.apply_gate(y, gate)
-            if self.depthwise is not None:
-                y = self.depthwise[0](y)
+        if self.attentions is not None:
+            parts, se = self._attend(parts, x)
+        if self.depthwise is not None:
+            parts = [conv(part) for conv, part in zip(self.depthwise, parts)]
+        if self.concat_last:
+            parts = [_concat(parts)]
         if se is not None:
-            y = self.target.apply_scale(y, se(_mean(y)))
-        return _concat(self.ghost2(y)) + self.shortcut(x)
+            parts = [self.target.apply_scale(parts[0], se(_mean(parts[0])))]
+        return _concat(self.ghost2(parts)) + self.shortcut(x)
+
+    def _attend(self, parts, x):
+        """Give the gated parts, and squeeze-and-excitation if it is still to be done."""
+        se = self.se
+        if not self.attentions[0].has_coarse_gate:
+            return [part * attention(x) for part, attention in zip(parts, self.attentions)], se
+        if self.target.spreads_gates and can_spread_gate(parts[0]):
+            gates = [spread_gate(attention, x) for attention in self.attentions]
+            return [part * gate for part, gate in zip(parts, gates)], se
+        gates = [attention.coarse_gate(x) for attention in self.attentions]
+        if se is not None and self.depthwise is None and _is_even(parts[0]):
+            factor = se(_mean(F.avg_pool2d(parts[0], 2) * gates[0]))
+            gates, se = [self.target.apply_scale(gates[0], factor)], None
+        return [self.target.apply_gate(part, gate) for part, gate in zip(parts, gates)], se
 
 
 class PackedSqueeze(nn.Module):

@@ -13,6 +13,10 @@ class Target(NamedTuple):
     block: int
     #: A Ghost module with at most so many outputs makes all of them in one depthwise convolution.
     joint_channels: int
+    #: Up to this stride, where maps are larger than caches, an expanded map stays in parts.
+    split_stride: int
+    #: Whether gates of small odd maps are better computed upsampled.
+    spreads_gates: bool
     #: Multiplies features with a coarse gate, ``(N, C, H, W), (N, C, h, w) -> (N, C, H, W)``.
     apply_gate: Callable
     #: Multiplies features with squeeze-and-excitation's, ``(N, C, H, W), (N, C, 1, 1)``.
@@ -21,9 +25,9 @@ class Target(NamedTuple):
 
 TARGETS = {
     'torch': None,
-    'onnxruntime': Target(16, 16, gating.blocked_gate, gating.blocked_scale),
-    'openvino': Target(1, 16, gating.interpolated_gate, gating.broadcast_scale),
-    'litert': Target(1, 16, gating.row_broadcast_gate, gating.broadcast_scale),
+    'onnxruntime': Target(16, 16, 8, True, gating.blocked_gate, gating.blocked_scale),
+    'openvino': Target(1, 16, 0, False, gating.interpolated_gate, gating.broadcast_scale),
+    'litert': Target(1, 16, 0, False, gating.row_broadcast_gate, gating.broadcast_scale),
 }
 
 #: The target of each format of exported files.

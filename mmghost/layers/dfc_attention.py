@@ -118,18 +118,25 @@ class DFCAttention(BaseModule):
 
     def coarse_gate(self, x):
         """Give the gate before its upsampling, ``(N, out_channels, H // 2, W // 2)``."""
-        return SCALES[self.scale](self._mix(x))
+        return self.to_gate(self._mix(x))
+
+    def downsample(self, x):
+        """Give what is attended, ``(N, in_channels, H // 2, W // 2)``, of the input."""
+        height, width = x.shape[-2:]
+        return POOLS[self.pool](x, (min(2, height), min(2, width)))
+
+    def to_gate(self, mixed):
+        """Scale what was mixed along width and height to the gate's range."""
+        return SCALES[self.scale](mixed)
 
     def _mix(self, x):
-        height, width = x.shape[-2:]
-        pooled = POOLS[self.pool](x, (min(2, height), min(2, width)))
-        return self.vertical(self.horizontal(self.pointwise(pooled)))
+        return self.vertical(self.horizontal(self.pointwise(self.downsample(x))))
 
     def _gate(self, x):
         size = x.shape[-2:]
         if self.scale_first:
             return F.interpolate(self.coarse_gate(x), size=size, mode=self.upsample)
-        return SCALES[self.scale](F.interpolate(self._mix(x), size=size, mode=self.upsample))
+        return self.to_gate(F.interpolate(self._mix(x), size=size, mode=self.upsample))
 
     def forward(self, x):
         if self.dilation == 1:

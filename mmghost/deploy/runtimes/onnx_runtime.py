@@ -49,7 +49,11 @@ def to_onnx(module, example, dynamic, text, output_names):
 
 
 def write(module, example, file, dynamic, text, output_names):
-    file.write_bytes(to_onnx(module, example, dynamic, text, output_names).SerializeToString())
+    from .onnx_order import compute_maps_in_order
+
+    model = to_onnx(module, example, dynamic, text, output_names)
+    compute_maps_in_order(model)
+    file.write_bytes(model.SerializeToString())
 
 
 class Exported:
