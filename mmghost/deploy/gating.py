@@ -3,8 +3,6 @@
 A map of length n is pooled to n // 2 (to 1 where n is 1), which is what these undo.
 """
 
-from math import gcd
-
 import torch
 import torch.nn.functional as F
 
@@ -86,17 +84,25 @@ def spread_gate(attention, x):
 
 def _upsampled_conv(conv, x, axis, length):
     repeats, step = _spread(length)
-    size, stride, dilation, padding = list(x.shape[-2:]), [1, 1], [1, 1], [0, 0]
+    size, stride, dilation, pad = list(x.shape[-2:]), [1, 1], [1, 1], [0, 0, 0, 0]
     size[axis] *= repeats
-    stride[axis], dilation[axis], padding[axis] = step, repeats, repeats * conv.padding[axis]
-    x = F.interpolate(x, size=size, mode='nearest')
-    return F.conv2d(x, conv.weight, conv.bias, stride, padding, dilation, conv.groups)
+    stride[axis], dilation[axis] = step, repeats
+    before = repeats * conv.padding[axis]
+    reach = (length - 1) * step + repeats * (conv.kernel_size[axis] - 1) + 1
+    pad[2 * (1 - axis) : 4 - 2 * axis] = before, reach - before - size[axis]
+    x = F.pad(F.interpolate(x, size=size, mode='nearest'), pad)
+    return F.conv2d(x, conv.weight, conv.bias, stride, 0, dilation, conv.groups)
 
 
 def _spread(length):
-    """Give how often to repeat half a length, and the stride that leaves all of it."""
+    """Give how often to repeat half a length, and the stride that then finds all of it.
+
+    They are the least m and s for which the nearest to c is ``c * s // m``, for every c.
+    """
     half = _halve(length)
-    return length // gcd(length, half), half // gcd(length, half)
+    if length % half == 0:
+        return length // half, 1
+    return 2 * half - 1, half - 1
 
 
 def _halve(length):

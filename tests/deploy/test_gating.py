@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from mmghost.deploy.gating import MOST_REPEATED, _spread, can_spread_gate, spread_gate
+from mmghost.layers import DFCAttention
+
+
+@pytest.mark.parametrize('length', range(1, 40))
+def test_a_spread_length_has_the_nearest_of_half_of_it(length):
+    half = max(length // 2, 1)
+    nearest = [c * half // length for c in range(length)]
+
+    def finds(repeats, step):
+        return [c * step // repeats for c in range(length)] == nearest
+
+    repeats, step = _spread(length)
+    assert finds(repeats, step)
+    assert not any(finds(m, s) for m in range(1, repeats) for s in range(1, m + 1))
+
+
+@pytest.mark.parametrize('kernel_size', [1, 3, 5, 7])
+@pytest.mark.parametrize('size', [(7, 7), (5, 8), (9, 2), (1, 7), (3, 5)])
+def test_a_spread_gate_is_the_gate(size, kernel_size):
+    attention = DFCAttention(3, 4, kernel_size, scale='hard_sigmoid', norm_cfg=None).double()
+    x = torch.randn(2, 3, *size, dtype=torch.double)
+    with torch.no_grad():
+        expected = attention(x)
+        assert expected.std() > 1e-3
+        assert can_spread_gate(x)
+        torch.testing.assert_close(spread_gate(attention, x), expected)
+
+
+@pytest.mark.parametrize('size', [(8, 6), (3, 3), (2 * MOST_REPEATED, 13), (13, 7)])
+def test_other_maps_are_not_spread(size):
+    assert not can_spread_gate(torch.empty(1, 1, *size))
