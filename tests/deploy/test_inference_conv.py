@@ -14,9 +14,15 @@ def reference(conv, x, relu):
     return out.relu() if relu else out
 
 
-@pytest.mark.parametrize('relu', [True, False])
-@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(
+@pytest.fixture
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+OPTIONS = pytest.mark.parametrize(
     'options',
     [
         dict(kernel_size=1, bias=False),
@@ -25,6 +31,11 @@ def reference(conv, x, relu):
         dict(kernel_size=3, stride=2, padding=1),
     ],
 )
+
+
+@pytest.mark.parametrize('relu', [True, False])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+@OPTIONS
 def test_is_the_convolution(options, memory_format, relu):
     conv = nn.Conv2d(6, 12, **options)
     packed = InferenceConv2d(conv, relu)
@@ -33,15 +44,43 @@ def test_is_the_convolution(options, memory_format, relu):
         with torch.no_grad():
             out = packed(x)
         torch.testing.assert_close(out, reference(conv, x, relu).detach(), rtol=1e-5, atol=1e-5)
-    assert packed._packed is not None
+    assert list(packed._packed) == ['onednn']
 
 
-def test_new_weights_are_seen():
-    packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=False)
-    x = torch.randn(1, 4, 8, 8)
-    with torch.no_grad():
+@pytest.mark.parametrize('relu', [True, False])
+@OPTIONS
+def test_one_image_on_one_thread(options, relu, one_thread):
+    conv = nn.Conv2d(6, 12, **options)
+    packed = InferenceConv2d(conv, relu)
+    for size in ((9, 14), (1, 1), (32, 32)):
+        x = torch.randn(1, 6, *size).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            out = packed(x)
+        assert out.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(out, reference(conv, x, relu).detach(), rtol=1e-5, atol=1e-5)
+    assert list(packed._packed) == ['xnnpack']
+
+
+@pytest.mark.parametrize(
+    'kernel_size, size, message',
+    [(1, (1, 5, 9, 9), '4 channels'), (5, (1, 4, 3, 3), 'greater than actual input')],
+)
+def test_impossible_inputs_on_one_thread(kernel_size, size, message, one_thread):
+    packed = InferenceConv2d(nn.Conv2d(4, 4, kernel_size), relu=False)
+    x = torch.randn(size).to(memory_format=torch.channels_last)
+    with torch.no_grad(), pytest.raises(RuntimeError, match=message):
         packed(x)
-        packed.load_state_dict(nn.Conv2d(4, 8, 1).state_dict())
+
+
+@pytest.mark.parametrize('changed', ['weight', 'bias'])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_new_weights_are_seen(memory_format, changed, one_thread):
+    packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=False)
+    x = torch.randn(1, 4, 8, 8).to(memory_format=memory_format)
+    with torch.no_grad():
+        before = packed(x)
+        packed.load_state_dict({changed: torch.randn_like(getattr(packed, changed))}, strict=False)
+        assert (packed(x) - before).abs().min() > 0
         torch.testing.assert_close(packed(x), reference(packed, x, False), rtol=1e-5, atol=1e-5)
 
 
@@ -59,7 +98,14 @@ def test_copies_are_independent(copied):
         assert torch.equal(packed(x), expected)
 
 
-def test_where_onednn_cannot_be_used():
+def test_padding_that_is_named():
+    conv = nn.Conv2d(4, 8, 3, padding='same')
+    x = torch.randn(2, 4, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(InferenceConv2d(conv, relu=True)(x), conv(x).relu())
+
+
+def test_where_no_library_can_be_used():
     conv = nn.Conv2d(4, 8, 1)
     packed = InferenceConv2d(conv, relu=True)
     x = torch.randn(1, 4, 8, 8)
@@ -70,7 +116,7 @@ def test_where_onednn_cannot_be_used():
         assert packed.double()(x.double()).dtype == torch.double
         with torch.autocast('cpu', torch.bfloat16):
             assert packed.float()(x).dtype == torch.bfloat16
-    assert packed._packed is None
+    assert not packed._packed
     with torch.inference_mode():
         torch.testing.assert_close(packed(x), reference(conv, x, True), rtol=1e-5, atol=1e-5)
-    assert packed._packed is not None
+    assert packed._packed
