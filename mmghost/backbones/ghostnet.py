@@ -218,7 +218,8 @@ class GhostNet(BaseModule):
         such as another attention or activation, has its norms folded only.
 
         Args:
-            target (str): 'torch', 'onnxruntime', 'openvino' or 'litert'. Defaults to 'torch'.
+            target (str): 'torch', 'onnxruntime', 'openvino', 'openvino-dynamic' (for inputs of any
+                size) or 'litert'. Defaults to 'torch'.
         """
         check_choice('target', target, tuple(TARGETS))
         can_pack = can_be_packed(self)

@@ -3,10 +3,9 @@ from .deploy_form import fold_norms, to_deploy_form
 from .inference_conv import InferenceConv2d
 from .packed_backbone import can_be_packed, pack_backbone
 from .packing import natural_order
-from .targets import FORMAT_TARGETS, TARGETS
+from .targets import TARGETS
 
 __all__ = [
-    'FORMAT_TARGETS',
     'InferenceConv2d',
     'TARGETS',
     'can_be_packed',

@@ -20,7 +20,7 @@ from .metadata import describe
 from .read_config import read_config
 from .runtimes import export_module, load_exported
 from .runtimes.export_module import check_export
-from .targets import FORMAT_TARGETS
+from .targets import choose_target
 from .whole_model import whole_model
 from .whole_model.suppression import suppress_by_operator, suppress_in_steps
 
@@ -94,7 +94,7 @@ def export_model(
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
     original = whole_model(deepcopy(model), **options)
-    target = 'torch' if int8 else FORMAT_TARGETS[format]
+    target = 'torch' if int8 else choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = example_image(config, model, size, normalize_inside)
 

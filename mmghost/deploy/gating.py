@@ -40,19 +40,22 @@ def blocked_scale(features, scale):
     return interpolated_gate(features, scale)
 
 
-def row_broadcast_gate(features, gate):
+def block_broadcast_gate(features, gate):
     """Write the upsampling for XNNPACK, which has no nearest resize.
 
-    Columns are repeated by a concatenation, rows by broadcasting, both in long runs of memory.
+    An even side is broadcast over blocks of two, an odd one repeated by a concatenation.
     """
     n, channels, height, width = features.shape
     rows = gate.permute(0, 2, 3, 1)
-    rows = _repeat(rows, 2, width)
-    if height == 2 * gate.size(2):
-        features = features.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width * channels)
-        product = features * rows.reshape(n, height // 2, 1, width * channels)
-        return product.reshape(n, height, width, channels).permute(0, 3, 1, 2)
-    return features * _repeat(rows, 1, height).permute(0, 3, 1, 2)
+    for dim, size in ((2, width), (1, height)):
+        if size != 2 * rows.size(dim):
+            rows = _repeat(rows, dim, size)
+    high, wide = rows.shape[1:3]
+    blocks = features.permute(0, 2, 3, 1).reshape(
+        n * high, height // high, wide, width // wide, channels
+    )
+    product = blocks * rows.reshape(n * high, 1, wide, 1, channels)
+    return product.reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
 
 def can_spread_gate(features):
@@ -124,11 +127,8 @@ def _nearest(length, size):
 
 
 def _repeat(x, dim, size):
-    """Repeat a dimension to ``size``, twice its length or one more, as the nearest does."""
-    length = x.size(dim)
-    if size == length:
+    """Repeat a dimension to ``size``, twice its length and one more, as the nearest does."""
+    if size == x.size(dim):
         return x
     doubled = torch.stack((x, x), dim + 1).flatten(dim, dim + 1)
-    if size == 2 * length:
-        return doubled
     return torch.cat((x.narrow(dim, 0, 1), doubled), dim)

@@ -165,16 +165,21 @@ class PackedBottleneck(nn.Module):
 
 
 class PackedSqueeze(nn.Module):
-    """The factors of squeeze-and-excitation, ``(N, C, 1, 1)`` of the means to the same."""
+    """The factors of squeeze-and-excitation, ``(N, C, 1, 1)`` of the means to the same.
+
+    The hard sigmoid's slope and offset are folded into the convolution before it.
+    """
 
     def __init__(self, se, layout):
         super().__init__()
         squeezed = list(range(se.reduce.conv.out_channels))
         self.reduce = pack_pointwise(se.reduce.conv, layout, squeezed)
         self.expand = pack_pointwise(se.expand.conv, squeezed, layout)
+        self.expand.weight.div_(6)
+        self.expand.bias.div_(6).add_(0.5)
 
     def forward(self, means):
-        return F.hardsigmoid(self.expand(self.reduce(means)))
+        return self.expand(self.reduce(means)).clamp(0, 1)
 
 
 def _pack_attention(attention, in_layout, layout):

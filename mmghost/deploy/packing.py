@@ -1,7 +1,6 @@
 """Convolutions rewritten for maps whose channels are in another order and padded.
 
-A layout is a list with the channel at each place, or ``EMPTY`` for a place that is kept zero. The
-convolutions are :class:`mmghost.deploy.InferenceConv2d`, whose activation is kept.
+A layout is a list with the channel at each place, or ``EMPTY`` for a place that is kept zero.
 """
 
 import torch
@@ -10,6 +9,10 @@ from torch import nn
 from .inference_conv import InferenceConv2d
 
 EMPTY = -1
+
+
+class PackedConv2d(InferenceConv2d):
+    """A convolution of packed maps."""
 
 
 def ghost_layouts(intrinsic_channels, out_channels, target):
@@ -94,4 +97,4 @@ def _conv_like(conv, weight, bias):
     )
     packed.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
     packed.bias = nn.Parameter(bias, requires_grad=False)
-    return InferenceConv2d(packed, conv.relu).eval()
+    return PackedConv2d(packed, conv.relu).eval()

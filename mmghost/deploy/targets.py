@@ -13,7 +13,7 @@ class Target(NamedTuple):
     block: int
     #: A Ghost module with at most so many outputs makes all of them in one depthwise convolution.
     joint_channels: int
-    #: Up to this stride, where maps are larger than caches, an expanded map stays in parts.
+    #: Up to this stride an expanded map stays in parts.
     split_stride: int
     #: Whether gates of small odd maps are better computed upsampled.
     spreads_gates: bool
@@ -26,8 +26,10 @@ class Target(NamedTuple):
 TARGETS = {
     'torch': None,
     'onnxruntime': Target(16, 16, 8, True, gating.blocked_gate, gating.blocked_scale),
-    'openvino': Target(1, 16, 0, False, gating.interpolated_gate, gating.broadcast_scale),
-    'litert': Target(1, 16, 0, False, gating.row_broadcast_gate, gating.broadcast_scale),
+    'openvino': Target(16, 16, 0, False, gating.interpolated_gate, gating.broadcast_scale),
+    # Concatenates by copying where sizes are not known
+    'openvino-dynamic': Target(1, 16, 0, False, gating.interpolated_gate, gating.broadcast_scale),
+    'litert': Target(1, 16, 32, False, gating.block_broadcast_gate, gating.broadcast_scale),
 }
 
 #: The target of each format of exported files.
@@ -37,3 +39,9 @@ FORMAT_TARGETS = {
     'litert': 'litert',
     'torch-export': 'torch',
 }
+
+
+def choose_target(format, dynamic=()):
+    """Name the target of files of a format, ``dynamic`` telling what may differ in their inputs."""
+    target = FORMAT_TARGETS[format]
+    return f'{target}-dynamic' if dynamic and f'{target}-dynamic' in TARGETS else target

@@ -45,6 +45,17 @@ def test_any_shape(detector, load_demo):
         assert difference(exported(image.numpy()), expected, 'detection', shape[2:]) < 2e-2
 
 
+def test_any_shape_in_openvino(demo_files, load_demo, tmp_path):
+    model, _ = load_demo('classification')
+    file = tmp_path / 'classifier.xml'
+    export_model(*demo_files['classification'], file, 'openvino', dynamic=('batch', 'size'))
+    whole = whole_model(model, 'classification')
+    image = torch.randn(2, 1, 57, 48)
+    expected = [output.numpy() for output in whole(image)]
+    found = load_exported(file)(image.numpy())
+    assert difference(found, expected, 'classification', (57, 48)) < 1e-3
+
+
 def test_metadata(detector, load_demo):
     _, config = load_demo('detection')
     metadata = load_exported(detector).metadata

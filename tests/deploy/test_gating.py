@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from mmghost.deploy.gating import MOST_REPEATED, _spread, can_spread_gate, spread_gate
+from mmghost.deploy.gating import (
+    MOST_REPEATED,
+    _spread,
+    block_broadcast_gate,
+    can_spread_gate,
+    interpolated_gate,
+    spread_gate,
+)
 from mmghost.layers import DFCAttention
 
 
@@ -33,3 +40,11 @@ def test_a_spread_gate_is_the_gate(size, kernel_size):
 @pytest.mark.parametrize('size', [(8, 6), (3, 3), (2 * MOST_REPEATED, 13), (13, 7)])
 def test_other_maps_are_not_spread(size):
     assert not can_spread_gate(torch.empty(1, 1, *size))
+
+
+@pytest.mark.parametrize('height', [1, 2, 3, 7, 14])
+@pytest.mark.parametrize('width', [1, 2, 5, 12])
+def test_a_gate_broadcast_over_blocks_is_the_gate_upsampled(height, width):
+    features = torch.randn(2, 3, height, width)
+    gate = torch.randn(2, 3, max(height // 2, 1), max(width // 2, 1))
+    assert torch.equal(block_broadcast_gate(features, gate), interpolated_gate(features, gate))

@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 
+from ..packing import PackedConv2d
 from .onnx_runtime import to_onnx
+from .openvino_layout import keep_in_blocks
 from .packages import require
 
 SUFFIX = '.xml'
@@ -25,6 +27,11 @@ def write(module, example, file, dynamic, text, output_names):
     model = openvino.Core().read_model(content)
     model.set_rt_info(text, KEY)
     openvino.save_model(model, str(file), compress_to_fp16=False)
+    packed = {
+        f'{name}.weight' for name, part in module.named_modules() if isinstance(part, PackedConv2d)
+    }
+    if packed and not dynamic:
+        keep_in_blocks(file, packed)
 
 
 class Exported:
@@ -46,5 +53,6 @@ class Exported:
         self.metadata = json.loads(model.get_rt_info([KEY]).astype(str)) if found else {}
 
     def __call__(self, image):
-        found = self.compiled(np.ascontiguousarray(image))
+        # Shared outputs are overwritten by the next call; unshared ones would be copied twice
+        found = self.compiled(np.ascontiguousarray(image), share_inputs=True, share_outputs=True)
         return [found[output].copy() for output in self.compiled.outputs]
