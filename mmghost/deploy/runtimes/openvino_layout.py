@@ -2,10 +2,39 @@
 
 from xml.etree import ElementTree
 
+from mmghost.layers import DFCAttention
+
+from ..packing import PackedConv2d
+
 #: The convolutions that work on blocks of 16 channels, by the type of their operation
 IN_BLOCKS = dict(
     Convolution='cpu:jit_avx512_1x1,cpu:jit_avx512', GroupConvolution='cpu:jit_avx512_dw'
 )
+
+
+def weights_in_blocks(module):
+    """Name the weights of the convolutions in a module that are faster in blocks.
+
+    They are those on packed maps, but for the ones in dilated DFC attention: its maps are taken
+    apart by transposing, after which OpenVINO would choose far slower convolutions.
+
+    Args:
+        module (nn.Module): The module that was exported.
+
+    Returns:
+        set[str]: The names.
+    """
+    dilated = {
+        conv
+        for part in module.modules()
+        if isinstance(part, DFCAttention) and part.dilation > 1
+        for conv in part.modules()
+    }
+    return {
+        f'{name}.weight'
+        for name, part in module.named_modules()
+        if isinstance(part, PackedConv2d) and part not in dilated
+    }
 
 
 def keep_in_blocks(file, weights):

@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 
-from ..packing import PackedConv2d
 from .onnx_runtime import to_onnx
-from .openvino_layout import keep_in_blocks
+from .openvino_layout import keep_in_blocks, weights_in_blocks
 from .packages import require
 
 SUFFIX = '.xml'
@@ -27,11 +26,9 @@ def write(module, example, file, dynamic, text, output_names):
     model = openvino.Core().read_model(content)
     model.set_rt_info(text, KEY)
     openvino.save_model(model, str(file), compress_to_fp16=False)
-    packed = {
-        f'{name}.weight' for name, part in module.named_modules() if isinstance(part, PackedConv2d)
-    }
-    if packed and not dynamic:
-        keep_in_blocks(file, packed)
+    weights = weights_in_blocks(module)
+    if weights and not dynamic:
+        keep_in_blocks(file, weights)
 
 
 class Exported:

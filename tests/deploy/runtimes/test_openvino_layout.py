@@ -27,8 +27,12 @@ class Headed(nn.Module):
 
 @pytest.fixture(scope='module')
 def model():
+    return make_model()
+
+
+def make_model(**options):
     torch.manual_seed(0)
-    return Headed(settle(GhostNetV2(0.5, out_indices=(3,)))).float().eval()
+    return Headed(settle(GhostNetV2(0.5, out_indices=(3,), **options))).float().eval()
 
 
 def export(model, target, file, *dynamic):
@@ -80,6 +84,17 @@ def test_the_convolutions_of_a_packed_backbone_work_in_blocks(model, tmp_path):
     assert len(chosen) == len(found)
     if any('avx512' in name for name in chosen):
         assert sum(name.startswith('jit_avx512') for name in chosen) >= len(found) - 1
+
+
+def test_dilated_attention_is_left_to_openvino(tmp_path):
+    model = make_model(output_stride=8)
+    file = tmp_path / 'model.xml'
+    deployed = export(model, 'openvino', file)
+    dilated = [part for part in deployed.modules() if getattr(part, 'dilation', None) == 2]
+    assert dilated
+    assert list(preferences(file).values()).count(None) == 1 + 3 * len(dilated)
+    assert not any('gemm' in name for name in implementations(file))
+    assert_same_outputs(file, model, 1, 3, 64, 96)
 
 
 @pytest.mark.parametrize(
