@@ -4,7 +4,14 @@ from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.checkpoint import load_pretrained, rename_timm_keys
-from mmghost.deploy import TARGETS, can_be_packed, fold_norms, natural_order, pack_backbone
+from mmghost.deploy import (
+    TARGETS,
+    Replay,
+    can_be_packed,
+    fold_norms,
+    natural_order,
+    pack_backbone,
+)
 from mmghost.layers import GhostBottleneck
 from mmghost.registry import register_model
 from mmghost.utils import (
@@ -163,6 +170,7 @@ class GhostNet(BaseModule):
         self._freeze_stages()
         # Where the channels of each stage are in a packed form, None where they are in order
         self._out_places = [None] * len(self.stages)
+        self._replay = None
         if deploy:
             self.switch_to_deploy()
 
@@ -224,7 +232,9 @@ class GhostNet(BaseModule):
         check_choice('target', target, tuple(TARGETS))
         can_pack = can_be_packed(self)
         fold_norms(self.eval())
-        if target != 'torch' and can_pack:
+        if target == 'torch':
+            self._replay = Replay()
+        elif can_pack:
             layouts = pack_backbone(self, TARGETS[target])
             self._out_places = [natural_order(layout) for layout in layouts]
 
@@ -240,6 +250,11 @@ class GhostNet(BaseModule):
 
     def forward(self, x):
         check_images(x, self.in_channels)
+        if self._replay is None:
+            return self._maps(x)
+        return self._replay(self, self._maps, x)
+
+    def _maps(self, x):
         x = self.stem(x)
         outs = []
         for index, stage in enumerate(self.stages):

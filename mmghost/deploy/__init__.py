@@ -3,10 +3,12 @@ from .deploy_form import fold_norms, to_deploy_form
 from .inference_conv import InferenceConv2d
 from .packed_backbone import can_be_packed, pack_backbone
 from .packing import natural_order
+from .replay import Replay
 from .targets import TARGETS
 
 __all__ = [
     'InferenceConv2d',
+    'Replay',
     'TARGETS',
     'can_be_packed',
     'deploy_checkpoint',

@@ -7,6 +7,20 @@ HAS_ONEDNN = hasattr(torch.ops.mkldnn, '_convolution_pointwise')
 HAS_XNNPACK = hasattr(torch.ops.prepacked, 'conv2d_clamp_run')
 
 
+def is_plain_inference(x):
+    """Tell whether PyTorch itself computes with ``x`` on a CPU, without gradients or autocast."""
+    return (
+        type(x) is torch.Tensor
+        and x.is_cpu
+        and not (
+            torch.is_grad_enabled()
+            or torch.is_autocast_enabled('cpu')
+            or torch.compiler.is_compiling()
+            or torch.jit.is_tracing()
+        )
+    )
+
+
 class InferenceConv2d(nn.Conv2d):
     """A convolution with its activation that, on CPUs, keeps its weights in a library's layout.
 
@@ -70,12 +84,8 @@ class InferenceConv2d(nn.Conv2d):
     def _choose(self, x, weight, bias):
         """Choose the library, None for PyTorch's own convolution."""
         if (
-            torch.compiler.is_compiling()
-            or torch.jit.is_tracing()
-            or torch.is_grad_enabled()
-            or torch.is_autocast_enabled('cpu')
-            or type(x) is not torch.Tensor
-            or not (x.is_cpu and weight.is_cpu)
+            not is_plain_inference(x)
+            or not weight.is_cpu
             or not x.dtype == weight.dtype == torch.float32
             or weight.is_inference()
             or (bias is not None and bias.is_inference())

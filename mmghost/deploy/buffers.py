@@ -1,0 +1,95 @@
+"""Where the operators of a recorded run write: in place, or to memory that XNNPACK reads."""
+
+import torch
+
+#: Operators that can overwrite their first argument
+IN_PLACE = {
+    'aten::add': torch.ops.aten.add_,
+    'aten::mul': torch.ops.aten.mul_,
+    'aten::sigmoid': torch.ops.aten.sigmoid_,
+    'aten::hardsigmoid': torch.ops.aten.hardsigmoid_,
+}
+#: Operators that can write to given memory and make what convolutions read
+WRITERS = ('aten::cat', 'aten::add', 'aten::avg_pool2d')
+CONVOLUTION = 'prepacked::conv2d_clamp_run'
+
+
+def write_in_place(graph, shapes, makers):
+    """Let operators overwrite what nothing reads after them.
+
+    Args:
+        graph (fx.Graph): Operators in the order in which they run, and an output.
+        shapes (dict[Node, Size]): The shape of what each makes.
+        makers (dict[Node, Node]): The operator that made the memory of what each gives; it is
+            brought up to date.
+    """
+    last_readers = _last_readers(graph, makers)
+    for node in graph.nodes:
+        maker = _name(node) in IN_PLACE and makers.get(node.args[0])
+        if (
+            not maker
+            or last_readers[maker] is not node
+            or shapes.get(maker) != shapes[node]  # the image and weights have none
+        ):
+            continue
+        node.target = IN_PLACE[_name(node)]
+        last_readers[maker] = last_readers[node]
+        for other, made_by in makers.items():
+            if made_by is node:
+                makers[other] = maker
+
+
+def write_to_buffers(graph, shapes, makers):
+    """Let operators write to buffers what XNNPACK reads, which would copy it to memory of its own.
+
+    A buffer serves again once nothing reads what is in it. What the graph puts out is in none.
+
+    Args:
+        graph, shapes, makers: As above.
+
+    Returns:
+        dict[str, Tensor]: The buffers, as the graph names them.
+    """
+    last_readers = _last_readers(graph, makers)
+    read = {
+        makers.get(source, source)
+        for node in graph.nodes
+        if _name(node) == CONVOLUTION
+        for source in node.all_input_nodes
+    }
+    buffers, taken, free = {}, {}, []
+    for node in list(graph.nodes):
+        if _name(node) in WRITERS and node in read and last_readers[node].op != 'output':
+            name = next((name for name in free if buffers[name].shape == shapes[node]), None)
+            if name is None:
+                name = f'buffer{len(buffers)}'
+                buffers[name] = _allocate(shapes[node])
+            else:
+                free.remove(name)
+            with graph.inserting_before(node):
+                node.kwargs = dict(node.kwargs, out=graph.get_attr(name))
+            taken.setdefault(last_readers[node], []).append(name)
+        free += taken.pop(node, [])
+    return buffers
+
+
+def _name(node):
+    return getattr(node.target, '_qualified_op_name', None)
+
+
+def _last_readers(graph, makers):
+    return {
+        makers.get(source, source): node for node in graph.nodes for source in node.all_input_nodes
+    }
+
+
+def _allocate(shape):
+    """Make a tensor in memory of XNNPACK's, which only its operators give."""
+    batch, channels, height, width = shape
+    # Outside of inference mode, as later runs may be
+    with torch.inference_mode(False), torch.no_grad():
+        image = torch.zeros(batch, 1, height, width).to(memory_format=torch.channels_last)
+        settings = [1, 1], [0, 0], [1, 1], 1, None, None
+        ones = torch.ones(channels, 1, 1, 1)
+        packed = torch.ops.prepacked.conv2d_clamp_prepack(ones, None, *settings)
+        return torch.ops.prepacked.conv2d_clamp_run(image, packed)

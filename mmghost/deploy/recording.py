@@ -1,0 +1,128 @@
+"""A network's run, recorded as a TorchScript program: the same operators, without Python."""
+
+import threading
+import warnings
+from operator import getitem
+
+import torch
+from torch import fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from .buffers import write_in_place, write_to_buffers
+
+
+class NotRecordable(Exception):
+    """A run depends on more than the shape of its input and on a network's weights."""
+
+
+class Recording:
+    """A network's run on inputs of one shape, to be repeated.
+
+    Args:
+        run (Callable): The network, from a tensor to a tuple of tensors.
+        image (Tensor): An input that it has been run on before, so that weights are packed.
+        weights (Iterable[Tensor]): What it may use beside its input and packed weights.
+
+    Raises:
+        NotRecordable: If the run looks at a value, or uses a tensor of unknown origin.
+    """
+
+    def __init__(self, run, image, weights):
+        recorder = _Recorder(image, weights)
+        with recorder:
+            outs = run(image)
+        recorder.graph.output(tuple(map(recorder.node, outs)))
+        written = recorder.graph, recorder.shapes, recorder.makers
+        write_in_place(*written)
+        buffers = write_to_buffers(*written)
+        root = nn.Module()
+        for name, value in {**recorder.constants, **buffers}.items():
+            setattr(root, name, value)
+            if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter):
+                delattr(root, name)
+                root.register_buffer(name, value)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # TorchScript is deprecated, and wary of buffers
+            self._program = torch.jit.script(fx.GraphModule(root, recorder.graph))
+        self._lock = threading.Lock()
+        self._run = run
+
+    def __call__(self, image):
+        if not self._lock.acquire(blocking=False):  # the buffers are one run's at a time
+            return self._run(image)
+        try:
+            return self._program(image)
+        finally:
+            self._lock.release()
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes down operators as they run.
+
+    Attributes:
+        graph (fx.Graph): The operators.
+        constants (dict): The tensors and packed weights that they take, by name.
+        shapes (dict): The shape of what each node of the graph makes.
+        makers (dict): The node that made the memory in which a node's tensor is.
+    """
+
+    def __init__(self, image, weights):
+        super().__init__()
+        self.graph = fx.Graph()
+        self.constants = {}
+        self.shapes = {}
+        self.makers = {}
+        self._weights = {id(weight) for weight in weights}
+        self._tensors = WeakTensorKeyDictionary()
+        self._tensors[image] = self.graph.placeholder('image')
+
+    def node(self, tensor):
+        """Give the node of a tensor that was made or is a weight."""
+        if tensor not in self._tensors:
+            if not (tensor.is_mkldnn or id(tensor) in self._weights):
+                raise NotRecordable('a tensor comes from elsewhere than operators.')
+            self._tensors[tensor] = self._constant(tensor)
+        return self._tensors[tensor]
+
+    def _constant(self, value):
+        name = f'constant{len(self.constants)}'
+        self.constants[name] = value
+        return self.graph.get_attr(name)
+
+    def _argument(self, value):
+        if isinstance(value, torch.Tensor):
+            return self.node(value)
+        if isinstance(value, torch.ScriptObject):
+            return self._constant(value)
+        if isinstance(value, (list, tuple)):
+            return [self._argument(item) for item in value]
+        return value
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        inputs = [self._argument(value) for value in args]
+        options = {name: self._argument(value) for name, value in kwargs.items()}
+        out = func(*args, **kwargs)
+        outs = out if isinstance(out, (tuple, list)) else [out]
+        if not all(isinstance(value, torch.Tensor) for value in outs):
+            raise NotRecordable(f'{func} does not give tensors only.')
+        node = self.graph.call_function(func.overloadpacket, tuple(inputs), options)
+        nodes = [node]
+        if outs is out:
+            nodes = [self.graph.call_function(getitem, (node, i)) for i in range(len(outs))]
+        for value, node in zip(outs, nodes):
+            self.shapes[node] = value.shape
+            self.makers[node] = self._maker(func._schema, inputs, value, node)
+            self._tensors[value] = node
+        return out
+
+    def _maker(self, schema, inputs, out, node):
+        shared = [value for argument, value in zip(schema.arguments, inputs) if argument.alias_info]
+        if shared:
+            return self.makers.get(shared[0], shared[0])
+        if any(value.alias_info for value in schema.returns):
+            raise NotRecordable(f'{schema.name} writes to a tensor that it is given.')
+        if out in self._tensors:
+            return self.makers.get(self._tensors[out], self._tensors[out])
+        return node

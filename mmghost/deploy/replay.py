@@ -1,0 +1,136 @@
+"""Recordings of a network in its deploy form, and when they may be used."""
+
+from itertools import chain
+
+import torch
+from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
+
+from .inference_conv import is_plain_inference
+from .recording import NotRecordable, Recording
+
+#: Whose modules do the same whenever they are given the same shape
+PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmghost')
+MOST_RECORDINGS = 4
+#: In an input; Python's part of larger ones is small, and their buffers would not be
+MOST_NUMBERS = 2**22
+
+
+class Replay:
+    """Runs a network as recorded, see :class:`Recording`, where that gives the same.
+
+    That is for inference on CPUs, without autocast or compilation, in shapes that come again: the
+    first few are recorded when they come for the second time. Recordings are dropped once weights
+    or modules change. There are none where parts of the network have hooks, or are of packages
+    whose modules may do otherwise in the same shape.
+
+    A copy, by way of pickle too, has no recordings.
+    """
+
+    def __init__(self):
+        self._watch = None
+        #: By input; None for those seen once, the network itself where it is not to be recorded
+        self._runs = {}
+
+    def __reduce__(self):
+        return Replay, ()
+
+    @property
+    def recordings(self):
+        """list[Recording]: Those in use."""
+        return [run for run in self._runs.values() if isinstance(run, Recording)]
+
+    def __call__(self, network, run, image):
+        """Run a network.
+
+        Args:
+            network (nn.Module): The network.
+            run (Callable): Its function, from a tensor to a tuple of tensors.
+            image (Tensor): The input.
+
+        Returns:
+            tuple[Tensor]: What ``run`` gives.
+        """
+        if not is_plain_inference(image):
+            return run(image)
+        watch = self._watch
+        if watch is None or watch.has_changed():
+            watch = self._watch = Watch(network)
+            self._runs = {}
+        if watch.is_hooked():
+            return run(image)
+        key = (
+            image.shape,
+            image.stride(),
+            image.dtype,
+            torch.get_num_threads() == 1,
+            torch.backends.mkldnn.enabled,
+        )
+        runs = self._runs
+        if key not in runs:
+            runs[key] = None
+            return run(image)
+        if runs[key] is None:
+            runs[key] = self._record(run, image, watch) or run
+        return runs[key](image)
+
+    def _record(self, run, image, watch):
+        if (
+            len(self.recordings) >= MOST_RECORDINGS
+            or not 0 < image.numel() <= MOST_NUMBERS
+            or not watch.is_known
+            or any(weight.is_inference() for weight in watch.weights())
+            or not hasattr(torch.jit, 'script')
+        ):
+            return None
+        try:
+            recording = Recording(run, image, watch.weights())
+        except NotRecordable:
+            return None
+        for _ in range(2):  # in which TorchScript makes its plans
+            recording(image)
+        return recording
+
+
+class Watch:
+    """Tells whether the modules and weights of a network are those that they were, and fast.
+
+    Attributes:
+        is_known (bool): Whether every module does the same whenever it is given the same shape, as
+            far as its package tells.
+    """
+
+    def __init__(self, network):
+        modules = list(network.modules())
+        self.is_known = all(
+            type(module).__module__.split('.')[0] in PACKAGES and 'forward' not in vars(module)
+            for module in modules
+        )
+        self._parts = [module._modules for module in modules if module._modules]
+        self._weights = [module._parameters for module in modules if module._parameters]
+        self._weights += [module._buffers for module in modules if module._buffers]
+        self._hooks = [_global_forward_hooks, _global_forward_pre_hooks]
+        for module in modules[1:]:
+            self._hooks += [module._forward_hooks, module._forward_pre_hooks]
+        self._state = self._look()
+
+    def weights(self):
+        """List parameters and buffers."""
+        every = chain.from_iterable(map(dict.values, self._weights))
+        return [weight for weight in every if weight is not None]
+
+    def is_hooked(self):
+        """Tell whether modules within the network have hooks."""
+        return any(self._hooks)
+
+    def has_changed(self):
+        """Tell whether a module or a weight has changed."""
+        return self._state != self._look()
+
+    def _look(self):
+        weights = self.weights()
+        return (
+            [tuple(modules.values()) for modules in self._parts],
+            [id(weight) for weight in weights],
+            [weight.data_ptr() for weight in weights],
+            [None if weight.is_inference() else weight._version for weight in weights],
+        )
