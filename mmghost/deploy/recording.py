@@ -45,6 +45,8 @@ class Recording:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # TorchScript is deprecated, and wary of buffers
             self._program = torch.jit.script(fx.GraphModule(root, recorder.graph))
+        #: int: In the input.
+        self.numbers = image.numel()
         self._lock = threading.Lock()
         self._run = run
 

@@ -11,7 +11,7 @@ from .recording import NotRecordable, Recording
 #: Whose modules do the same whenever they are given the same shape
 PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmghost')
 MOST_RECORDINGS = 4
-#: In an input; Python's part of larger ones is small, and their buffers would not be
+#: In the inputs that are recorded for, together; a recording's buffers are some 50 bytes for each
 MOST_NUMBERS = 2**22
 
 
@@ -73,10 +73,15 @@ class Replay:
             runs[key] = self._record(run, image, watch) or run
         return runs[key](image)
 
+    def _has_room(self, image):
+        made = self.recordings
+        numbers = image.numel() + sum(recording.numbers for recording in made)
+        return len(made) < MOST_RECORDINGS and numbers <= MOST_NUMBERS
+
     def _record(self, run, image, watch):
         if (
-            len(self.recordings) >= MOST_RECORDINGS
-            or not 0 < image.numel() <= MOST_NUMBERS
+            image.numel() == 0
+            or not self._has_room(image)
             or not watch.is_known
             or any(weight.is_inference() for weight in watch.weights())
             or not hasattr(torch.jit, 'script')

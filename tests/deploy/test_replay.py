@@ -180,7 +180,7 @@ def test_where_pytorch_does_more_than_inference():
 
 
 def test_few_and_small_shapes_are_recorded(monkeypatch):
-    monkeypatch.setattr(replay, 'MOST_NUMBERS', 3 * 40 * 40)
+    monkeypatch.setattr(replay, 'MOST_NUMBERS', 3 * 40 * 40)  # together
     backbone = deployed(out_indices=(1,))
     with torch.no_grad():
         for size in (48, 16, 17, 18, 19, 20, 21):
