@@ -60,17 +60,16 @@ def write_to_buffers(graph, shapes, makers):
     buffers, taken, free = {}, {}, []
     for node in list(graph.nodes):
         if _name(node) in WRITERS and node in read and last_readers[node].op != 'output':
-            name = next((name for name in free if buffers[name].shape == shapes[node]), None)
-            if name is None:
-                name = f'buffer{len(buffers)}'
-                buffers[name] = _allocate(shapes[node])
+            place = next((place for place in free if buffers[place].shape == shapes[node]), None)
+            if place is None:
+                place = graph.placeholder(f'buffer{len(buffers)}')
+                buffers[place] = _allocate(shapes[node])
             else:
-                free.remove(name)
-            with graph.inserting_before(node):
-                node.kwargs = dict(node.kwargs, out=graph.get_attr(name))
-            taken.setdefault(last_readers[node], []).append(name)
+                free.remove(place)
+            node.kwargs = dict(node.kwargs, out=place)
+            taken.setdefault(last_readers[node], []).append(place)
         free += taken.pop(node, [])
-    return buffers
+    return {place.name: buffer for place, buffer in buffers.items()}
 
 
 def _name(node):

@@ -1,11 +1,10 @@
 """A network's run, recorded as a TorchScript program: the same operators, without Python."""
 
 import threading
-import warnings
 from operator import getitem
 
 import torch
-from torch import fx, nn
+from torch import fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -25,7 +24,8 @@ class Recording:
         weights (Iterable[Tensor]): What it may use beside its input and packed weights.
 
     Raises:
-        NotRecordable: If the run looks at a value, or uses a tensor of unknown origin.
+        NotRecordable: If the run looks at a value, uses a tensor of unknown origin, or does what
+            TorchScript cannot.
     """
 
     def __init__(self, run, image, weights):
@@ -35,28 +35,53 @@ class Recording:
         recorder.graph.output(tuple(map(recorder.node, outs)))
         written = recorder.graph, recorder.shapes, recorder.makers
         write_in_place(*written)
-        buffers = write_to_buffers(*written)
-        root = nn.Module()
-        for name, value in {**recorder.constants, **buffers}.items():
-            setattr(root, name, value)
-            if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter):
-                delattr(root, name)
-                root.register_buffer(name, value)
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # TorchScript is deprecated, and wary of buffers
-            self._program = torch.jit.script(fx.GraphModule(root, recorder.graph))
-        #: int: In the input.
-        self.numbers = image.numel()
+        constants = {**recorder.constants, **write_to_buffers(*written)}
+        self._program = _compile(recorder.graph, constants)
+        self._constants = tuple(constants.values())
         self._lock = threading.Lock()
         self._run = run
+        #: int: In the input.
+        self.numbers = image.numel()
 
     def __call__(self, image):
         if not self._lock.acquire(blocking=False):  # the buffers are one run's at a time
             return self._run(image)
         try:
-            return self._program(image)
+            return self._program(image, *self._constants)
         finally:
             self._lock.release()
+
+
+def _compile(graph, constants):
+    """Make a function of the image and constants.
+
+    It is in a unit of its own, as the one that :func:`torch.jit.script` adds to never shrinks.
+    """
+    packed = torch.classes.xnnpack.Conv2dOpContext
+    arguments = [
+        f'{name}: Packed' if isinstance(value, torch.ScriptObject) else name
+        for name, value in constants.items()
+    ]
+    lines = [f'def run({", ".join(["image", *arguments])}):']
+    for node in graph.nodes:
+        if node.op == 'call_function':
+            lines.append(f'    {node.name} = {_expression(node)}')
+        elif node.op == 'output':
+            lines.append(f'    return {node.args[0]!r}')
+    unit = torch.jit.CompilationUnit()
+    try:
+        unit.define('\n'.join([*lines, '']), dict(torch=torch, Packed=packed).get)
+    except RuntimeError as error:
+        raise NotRecordable(str(error)) from error
+    return unit.run
+
+
+def _expression(node):
+    if node.target is getitem:
+        return '{!r}[{!r}]'.format(*node.args)
+    name = node.target._qualified_op_name.replace('::', '.')
+    arguments = [*map(repr, node.args), *(f'{key}={arg!r}' for key, arg in node.kwargs.items())]
+    return f'torch.ops.{name}({", ".join(arguments)})'
 
 
 class _Recorder(TorchDispatchMode):
@@ -90,7 +115,7 @@ class _Recorder(TorchDispatchMode):
     def _constant(self, value):
         name = f'constant{len(self.constants)}'
         self.constants[name] = value
-        return self.graph.get_attr(name)
+        return self.graph.placeholder(name)
 
     def _argument(self, value):
         if isinstance(value, torch.Tensor):
