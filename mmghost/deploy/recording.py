@@ -57,11 +57,12 @@ def _compile(graph, constants):
 
     It is in a unit of its own, as the one that :func:`torch.jit.script` adds to never shrinks.
     """
-    packed = torch.classes.xnnpack.Conv2dOpContext
-    arguments = [
-        f'{name}: Packed' if isinstance(value, torch.ScriptObject) else name
-        for name, value in constants.items()
-    ]
+    arguments, names = [], dict(torch=torch)
+    for name, value in constants.items():
+        if isinstance(value, torch.ScriptObject):  # weights packed by XNNPACK, where PyTorch has it
+            names['Packed'] = torch.classes.xnnpack.Conv2dOpContext
+            name = f'{name}: Packed'
+        arguments.append(name)
     lines = [f'def run({", ".join(["image", *arguments])}):']
     for node in graph.nodes:
         if node.op == 'call_function':
@@ -70,7 +71,7 @@ def _compile(graph, constants):
             lines.append(f'    return {node.args[0]!r}')
     unit = torch.jit.CompilationUnit()
     try:
-        unit.define('\n'.join([*lines, '']), dict(torch=torch, Packed=packed).get)
+        unit.define('\n'.join([*lines, '']), names.get)
     except RuntimeError as error:
         raise NotRecordable(str(error)) from error
     return unit.run

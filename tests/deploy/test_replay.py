@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.deploy import replay
+from mmghost.deploy.inference_conv import HAS_XNNPACK
 from mmghost.deploy.recording import NotRecordable, Recording
 
 
@@ -254,6 +255,7 @@ def test_threads_at_once():
     assert not wrong
 
 
+@pytest.mark.skipif(not HAS_XNNPACK, reason='this PyTorch has no XNNPACK')
 def test_xnnpack_copies_only_the_image_and_what_is_put_out():
     x = image(64, 64)
     backbone = warmed_up(deployed(out_indices=(4,)), x)
