@@ -84,7 +84,7 @@ class Replay:
             or not self._has_room(image)
             or not watch.is_known
             or any(weight.is_inference() for weight in watch.weights())
-            or not hasattr(torch.jit, 'script')
+            or not hasattr(torch.jit, 'CompilationUnit')
         ):
             return None
         try:
