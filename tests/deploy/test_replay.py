@@ -217,6 +217,8 @@ def test_what_cannot_be_recorded():
         secret = torch.randn(1)
         with pytest.raises(NotRecordable, match='comes from elsewhere'):
             Recording(lambda x: (x * secret,), x, ())
+        with pytest.raises(NotRecordable, match='undefined value device'):
+            Recording(lambda x: (x * torch.ones(1),), x, ())
         with pytest.raises(NotRecordable, match='writes to a tensor'):
             Recording(lambda x: (torch.add(x, 1, out=torch.empty_like(x)),), x, ())
 
