@@ -241,6 +241,8 @@ class GhostNet(BaseModule):
     def train(self, mode=True):
         """Set the training mode, keeping frozen stages and, with norm_eval, norms in eval mode."""
         super().train(mode)
+        if self._replay is not None:
+            self._replay.forget()
         self._freeze_stages()
         if mode and self.norm_eval:
             for module in self.modules():
@@ -252,7 +254,7 @@ class GhostNet(BaseModule):
         check_images(x, self.in_channels)
         if self._replay is None:
             return self._maps(x)
-        return self._replay(self, self._maps, x)
+        return self._replay(self, self._maps, x, self.out_indices)
 
     def _maps(self, x):
         x = self.stem(x)

@@ -14,22 +14,27 @@ WRITERS = ('aten::cat', 'aten::add', 'aten::avg_pool2d')
 CONVOLUTION = 'prepacked::conv2d_clamp_run'
 
 
-def write_in_place(graph, shapes, makers):
+def write_in_place(graph, kinds, makers):
     """Let operators overwrite what nothing reads after them.
 
     Args:
         graph (fx.Graph): Operators in the order in which they run, and an output.
-        shapes (dict[Node, Size]): The shape of what each makes.
+        kinds (dict[Node, tuple]): The shape, strides and type of what each makes.
         makers (dict[Node, Node]): The operator that made the memory of what each gives; it is
             brought up to date.
     """
     last_readers = _last_readers(graph, makers)
     for node in graph.nodes:
-        maker = _name(node) in IN_PLACE and makers.get(node.args[0])
+        if _name(node) not in IN_PLACE:
+            continue
+        overwritten = node.args[0]
+        maker = makers.get(overwritten)
+        others = [source for source in node.all_input_nodes if source is not overwritten]
         if (
-            not maker
+            maker not in kinds  # the image and weights are not
             or last_readers[maker] is not node
-            or shapes.get(maker) != shapes[node]  # the image and weights have none
+            or not kinds[maker] == kinds[overwritten] == kinds[node]
+            or any(makers.get(source) is maker for source in others)
         ):
             continue
         node.target = IN_PLACE[_name(node)]
@@ -39,13 +44,13 @@ def write_in_place(graph, shapes, makers):
                 makers[other] = maker
 
 
-def write_to_buffers(graph, shapes, makers):
+def write_to_buffers(graph, kinds, makers):
     """Let operators write to buffers what XNNPACK reads, which would copy it to memory of its own.
 
     A buffer serves again once nothing reads what is in it. What the graph puts out is in none.
 
     Args:
-        graph, shapes, makers: As above.
+        graph, kinds, makers: As above.
 
     Returns:
         dict[str, Tensor]: The buffers, as the graph names them.
@@ -60,10 +65,11 @@ def write_to_buffers(graph, shapes, makers):
     buffers, taken, free = {}, {}, []
     for node in list(graph.nodes):
         if _name(node) in WRITERS and node in read and last_readers[node].op != 'output':
-            place = next((place for place in free if buffers[place].shape == shapes[node]), None)
+            shape = kinds[node][0]
+            place = next((place for place in free if buffers[place].shape == shape), None)
             if place is None:
                 place = graph.placeholder(f'buffer{len(buffers)}')
-                buffers[place] = _allocate(shapes[node])
+                buffers[place] = _allocate(shape)
             else:
                 free.remove(place)
             node.kwargs = dict(node.kwargs, out=place)

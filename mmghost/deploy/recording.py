@@ -5,10 +5,10 @@ from operator import getitem
 
 import torch
 from torch import fx
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from .buffers import write_in_place, write_to_buffers
+from .inference_conv import RecordingMode
 
 
 class NotRecordable(Exception):
@@ -24,8 +24,8 @@ class Recording:
         weights (Iterable[Tensor]): What it may use beside its input and packed weights.
 
     Raises:
-        NotRecordable: If the run looks at a value, uses a tensor of unknown origin, or does what
-            TorchScript cannot.
+        NotRecordable: If the run looks at a value, uses a tensor of unknown origin, does what
+            TorchScript cannot, or gives something else when it is repeated.
     """
 
     def __init__(self, run, image, weights):
@@ -33,7 +33,7 @@ class Recording:
         with recorder:
             outs = run(image)
         recorder.graph.output(tuple(map(recorder.node, outs)))
-        written = recorder.graph, recorder.shapes, recorder.makers
+        written = recorder.graph, recorder.kinds, recorder.makers
         write_in_place(*written)
         constants = {**recorder.constants, **write_to_buffers(*written)}
         self._program = _compile(recorder.graph, constants)
@@ -42,6 +42,16 @@ class Recording:
         self._run = run
         #: int: In the input.
         self.numbers = image.numel()
+        self._check(image, outs)
+
+    def _check(self, image, expected):
+        try:
+            for _ in range(2):  # in which TorchScript makes its plans
+                found = self._program(image, *self._constants)
+        except RuntimeError as error:
+            raise NotRecordable(str(error)) from error
+        if not all(map(torch.equal, found, expected)):
+            raise NotRecordable('the recording gives something else.')
 
     def __call__(self, image):
         if not self._lock.acquire(blocking=False):  # the buffers are one run's at a time
@@ -85,13 +95,13 @@ def _expression(node):
     return f'torch.ops.{name}({", ".join(arguments)})'
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(RecordingMode):
     """Writes down operators as they run.
 
     Attributes:
         graph (fx.Graph): The operators.
         constants (dict): The tensors and packed weights that they take, by name.
-        shapes (dict): The shape of what each node of the graph makes.
+        kinds (dict): The shape, strides and type of what each node of the graph makes.
         makers (dict): The node that made the memory in which a node's tensor is.
     """
 
@@ -99,7 +109,7 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.graph = fx.Graph()
         self.constants = {}
-        self.shapes = {}
+        self.kinds = {}
         self.makers = {}
         self._weights = {id(weight) for weight in weights}
         self._tensors = WeakTensorKeyDictionary()
@@ -140,7 +150,7 @@ class _Recorder(TorchDispatchMode):
         if outs is out:
             nodes = [self.graph.call_function(getitem, (node, i)) for i in range(len(outs))]
         for value, node in zip(outs, nodes):
-            self.shapes[node] = value.shape
+            self.kinds[node] = _kind(value)
             self.makers[node] = self._maker(func._schema, inputs, value, node)
             self._tensors[value] = node
         return out
@@ -154,3 +164,12 @@ class _Recorder(TorchDispatchMode):
         if out in self._tensors:
             return self.makers.get(self._tensors[out], self._tensors[out])
         return node
+
+
+def _kind(tensor):
+    shape = tuple(tensor.shape)
+    if tensor.is_mkldnn:
+        return shape, None, tensor.dtype
+    # Where there is but one row, its stride says nothing
+    strides = tuple(stride for size, stride in zip(shape, tensor.stride()) if size > 1)
+    return shape, strides, tensor.dtype

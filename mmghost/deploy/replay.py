@@ -7,6 +7,7 @@ from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_h
 
 from .inference_conv import is_plain_inference
 from .recording import NotRecordable, Recording
+from .snapshot import Snapshot
 
 #: Whose modules do the same whenever they are given the same shape
 PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmghost')
@@ -18,18 +19,17 @@ MOST_NUMBERS = 2**22
 class Replay:
     """Runs a network as recorded, see :class:`Recording`, where that gives the same.
 
-    That is for inference on CPUs, without autocast or compilation, in shapes that come again: the
-    first few are recorded when they come for the second time. Recordings are dropped once weights
-    or modules change. There are none where parts of the network have hooks, or are of packages
-    whose modules may do otherwise in the same shape.
+    That is for inference on CPUs in evaluation mode, see :func:`is_plain_inference`, in shapes that
+    come again: the first few are recorded when they come for the second time. Recordings are
+    dropped once weights or modules are replaced, or weights changed in place; other changes take
+    :meth:`forget`. There are none where parts of the network have hooks, or are of packages whose
+    modules may do otherwise in the same shape.
 
     A copy, by way of pickle too, has no recordings.
     """
 
     def __init__(self):
-        self._watch = None
-        #: By input; None for those seen once, the network itself where it is not to be recorded
-        self._runs = {}
+        self.forget()
 
     def __reduce__(self):
         return Replay, ()
@@ -39,18 +39,25 @@ class Replay:
         """list[Recording]: Those in use."""
         return [run for run in self._runs.values() if isinstance(run, Recording)]
 
-    def __call__(self, network, run, image):
+    def forget(self):
+        """Drop the recordings."""
+        self._watch = None
+        #: By input; None for those seen once, the network itself where it is not to be recorded
+        self._runs = {}
+
+    def __call__(self, network, run, image, settings=()):
         """Run a network.
 
         Args:
             network (nn.Module): The network.
             run (Callable): Its function, from a tensor to a tuple of tensors.
             image (Tensor): The input.
+            settings (tuple): Attributes that ``run`` depends on. Defaults to ().
 
         Returns:
             tuple[Tensor]: What ``run`` gives.
         """
-        if not is_plain_inference(image):
+        if network.training or not is_plain_inference(image):
             return run(image)
         watch = self._watch
         if watch is None or watch.has_changed():
@@ -59,6 +66,7 @@ class Replay:
         if watch.is_hooked():
             return run(image)
         key = (
+            settings,
             image.shape,
             image.stride(),
             image.dtype,
@@ -88,12 +96,9 @@ class Replay:
         ):
             return None
         try:
-            recording = Recording(run, image, watch.weights())
+            return Recording(run, image, watch.weights())
         except NotRecordable:
             return None
-        for _ in range(2):  # in which TorchScript makes its plans
-            recording(image)
-        return recording
 
 
 class Watch:
@@ -116,7 +121,8 @@ class Watch:
         self._hooks = [_global_forward_hooks, _global_forward_pre_hooks]
         for module in modules[1:]:
             self._hooks += [module._forward_hooks, module._forward_pre_hooks]
-        self._state = self._look()
+        self._modules = self._list_modules()
+        self._snapshots = list(map(Snapshot, self.weights()))
 
     def weights(self):
         """List parameters and buffers."""
@@ -129,13 +135,12 @@ class Watch:
 
     def has_changed(self):
         """Tell whether a module or a weight has changed."""
-        return self._state != self._look()
-
-    def _look(self):
         weights = self.weights()
         return (
-            [tuple(modules.values()) for modules in self._parts],
-            [id(weight) for weight in weights],
-            [weight.data_ptr() for weight in weights],
-            [None if weight.is_inference() else weight._version for weight in weights],
+            len(weights) != len(self._snapshots)
+            or any(map(Snapshot.has_changed, self._snapshots, weights))
+            or self._modules != self._list_modules()
         )
+
+    def _list_modules(self):
+        return [tuple(modules.values()) for modules in self._parts]

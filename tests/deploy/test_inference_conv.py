@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmghost.deploy import InferenceConv2d
 from mmghost.deploy.inference_conv import HAS_XNNPACK
@@ -85,6 +86,47 @@ def test_new_weights_are_seen(memory_format, changed, one_thread):
         torch.testing.assert_close(packed(x), reference(packed, x, False), rtol=1e-5, atol=1e-5)
 
 
+def set_parameter(conv, weight):
+    conv.weight = nn.Parameter(weight)
+
+
+def set_data(conv, weight):
+    conv.weight.data = weight
+
+
+@pytest.mark.parametrize('replace', [set_parameter, set_data])
+@pytest.mark.parametrize('batch', [1, 2])
+def test_weights_in_the_memory_of_former_ones_are_seen(replace, batch, one_thread):
+    packed = InferenceConv2d(nn.Conv2d(64, 64, 1), relu=False)
+    x = torch.randn(batch, 64, 8, 8).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        for round in range(30):
+            for _ in range(1 + round % 3):
+                replace(packed, torch.randn(64, 64, 1, 1))
+            torch.testing.assert_close(packed(x), reference(packed, x, False), rtol=1e-4, atol=1e-4)
+
+
+def test_weights_of_one_call():
+    packed = InferenceConv2d(nn.Conv2d(64, 64, 1), relu=False)
+    x = torch.randn(2, 64, 8, 8)
+    with torch.no_grad():
+        for _ in range(20):
+            weight = torch.randn(64, 64, 1, 1)
+            found = torch.func.functional_call(packed, dict(weight=weight), (x,))
+            expected = F.conv2d(x, weight, packed.bias)
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_changes_by_way_of_data_are_seen_after_eval():
+    packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=False)
+    x = torch.randn(2, 4, 8, 8)
+    with torch.no_grad():
+        packed(x)
+        packed.weight.data.mul_(2)
+        packed.eval()
+        torch.testing.assert_close(packed(x), reference(packed, x, False), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize('copied', [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_are_independent(copied):
     packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=True)
@@ -104,6 +146,34 @@ def test_padding_that_is_named():
     x = torch.randn(2, 4, 8, 8)
     with torch.no_grad():
         assert torch.equal(InferenceConv2d(conv, relu=True)(x), conv(x).relu())
+
+
+@pytest.mark.parametrize('mode', ['reflect', 'circular'])
+def test_padding_with_values(mode):
+    conv = nn.Conv2d(4, 8, 3, padding=1, padding_mode=mode)
+    x = torch.randn(2, 4, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(InferenceConv2d(conv, relu=True)(x), conv(x).relu())
+
+
+def test_function_transforms():
+    conv = nn.Conv2d(4, 8, 1)
+    packed = InferenceConv2d(conv, relu=False)
+    images, direction = torch.randn(3, 2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    with torch.no_grad():
+        found = torch.func.vmap(packed)(images)
+        torch.testing.assert_close(found[1], conv(images[1]), rtol=1e-5, atol=1e-5)
+        _, change = torch.func.jvp(packed, (images[0],), (direction,))
+        expected = F.conv2d(direction, conv.weight)
+        torch.testing.assert_close(change, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_operators_are_counted_as_of_conv2d():
+    packed = InferenceConv2d(nn.Conv2d(4, 8, 1), relu=False)
+    x = torch.randn(2, 4, 8, 8)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        packed(x)
+    assert counter.get_total_flops() == 2 * 2 * 8 * 8 * 4 * 8
 
 
 def test_where_no_library_can_be_used():

@@ -115,6 +115,31 @@ def test_an_input_is_not_overwritten():
     assert torch.equal(x, kept)
 
 
+@pytest.mark.parametrize(
+    'run',
+    [
+        lambda y, x: y[:, :1] + x,
+        lambda y, x: y * y.transpose(2, 3),
+        lambda y, x: y[:, :2] + y[:, 1:3],
+        lambda y, x: y.bfloat16() + x,
+        lambda y, x: y[:, :1].expand_as(x) * 2,
+        lambda y, x: y * y + y,
+        lambda y, x: (y.transpose(2, 3) + x).flatten(2).mul(2),
+        lambda y, x: x.transpose(2, 3).add(y).sigmoid(),
+        lambda y, x: y.flatten(2).sigmoid().unflatten(2, (3, 3)) + y,
+    ],
+)
+def test_what_is_read_is_not_overwritten(run):
+    def network(x):
+        return (run(x.sigmoid(), x),)
+
+    x = image(3, 3, batch=2)
+    with torch.no_grad():
+        recording = Recording(network, x, ())
+        x = torch.randn_like(x)
+        assert_equal(recording(x), network(x))
+
+
 def change_in_place(backbone):
     backbone.stages[1][0].ghost1.primary_conv.conv.weight.mul_(2)
 
@@ -148,6 +173,39 @@ def test_changes_are_seen(change):
         assert_equal(backbone(x), after)
 
 
+def test_other_changes_are_seen_after_eval():
+    x = image(64, 64)
+    backbone = warmed_up(deployed(), x)
+    with torch.no_grad():
+        for weight in backbone.parameters():
+            weight.data.copy_(weight * 1.5)  # as mmengine's EMAHook does
+        backbone.eval()
+        for _ in range(3):
+            assert_equal(backbone(x), backbone._maps(x))
+        backbone.stages[2][0].ghost1.attention.scale = 'clip'
+        backbone.eval()
+        for _ in range(3):
+            assert_equal(backbone(x), backbone._maps(x))
+
+
+def test_other_outputs():
+    x = image(64, 64)
+    backbone = warmed_up(deployed(), x)
+    with torch.no_grad():
+        backbone.out_indices = (1,)
+        assert_equal(backbone(x), backbone._maps(x))
+
+
+def test_training_is_not_recorded():
+    x = image(64, 64)
+    backbone = warmed_up(deployed(act_cfg=dict(type='RReLU')), x)
+    backbone.train()
+    with torch.no_grad():
+        outs = [backbone(x)[-1] for _ in range(3)]
+    assert not recordings(backbone)
+    assert not any(map(torch.equal, outs, outs[1:]))
+
+
 def test_hooks_are_called():
     x = image(64, 64)
     backbone = warmed_up(deployed(), x)
@@ -164,7 +222,9 @@ def test_hooks_are_called():
 def test_where_pytorch_does_more_than_inference():
     x = image(64, 64)
     backbone = warmed_up(deployed(), x)
-    assert backbone(x)[-1].requires_grad
+    with FlopCounterMode(display=False) as counter:
+        assert backbone(x)[-1].requires_grad
+    flops = counter.get_total_flops()
     with torch.no_grad():
         expected = backbone(x)
         with torch.autocast('cpu'):
@@ -175,8 +235,9 @@ def test_where_pytorch_does_more_than_inference():
         for outs in (traced(x), exported.module()(x)):
             for out, other in zip(outs, expected):
                 torch.testing.assert_close(out, other, rtol=1e-4, atol=1e-4)
-        with FlopCounterMode(display=False):
-            assert_equal(backbone(x), expected)
+        with FlopCounterMode(display=False) as counter:
+            backbone(x)
+        assert counter.get_total_flops() == flops
         assert backbone.double()(x.double())[-1].dtype == torch.double
 
 
@@ -219,6 +280,8 @@ def test_what_cannot_be_recorded():
             Recording(lambda x: (x * secret,), x, ())
         with pytest.raises(NotRecordable, match='undefined value device'):
             Recording(lambda x: (x * torch.ones(1),), x, ())
+        with pytest.raises(NotRecordable, match='gives something else'):
+            Recording(lambda x: (torch.rand_like(x),), x, ())
         with pytest.raises(NotRecordable, match='writes to a tensor'):
             Recording(lambda x: (torch.add(x, 1, out=torch.empty_like(x)),), x, ())
 
