@@ -78,7 +78,8 @@ class GhostNet(BaseModule):
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
         ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index, the stride
         being that of the table or ``output_stride``, whichever is less. An empty batch gives
-        empty maps; NaN and infinite values are not looked for, and spread.
+        empty maps; NaN and infinite values are not looked for, and spread (but see
+        :class:`mmghost.deploy.InferenceConv2d` for the deploy form).
 
     Raises:
         TypeError, ValueError: If an argument is of the wrong type or out of its range, or an input
@@ -230,11 +231,10 @@ class GhostNet(BaseModule):
                 size) or 'litert'. Defaults to 'torch'.
         """
         check_choice('target', target, tuple(TARGETS))
-        can_pack = can_be_packed(self)
         fold_norms(self.eval())
         if target == 'torch':
             self._replay = Replay()
-        elif can_pack:
+        elif type(self)._maps is GhostNet._maps and can_be_packed(self):
             layouts = pack_backbone(self, TARGETS[target])
             self._out_places = [natural_order(layout) for layout in layouts]
 

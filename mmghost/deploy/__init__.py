@@ -1,5 +1,6 @@
 from .deploy_checkpoint import deploy_checkpoint
-from .deploy_form import fold_norms, to_deploy_form
+from .deploy_form import to_deploy_form
+from .fold_norms import fold_norms
 from .inference_conv import InferenceConv2d
 from .packed_backbone import can_be_packed, pack_backbone
 from .packing import natural_order

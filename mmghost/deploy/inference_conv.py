@@ -111,7 +111,7 @@ class InferenceConv2d(nn.Conv2d):
         return self.padding_mode == 'zeros' and not isinstance(self.padding, str)
 
     def _has_output(self):
-        """Tell whether there is one for any input; the libraries do not say so where there is not."""
+        """Tell whether there is one for any input; the libraries do not say where there is none."""
         return all(
             2 * pad >= dilation * (length - 1)
             for pad, dilation, length in zip(self.padding, self.dilation, self.kernel_size)

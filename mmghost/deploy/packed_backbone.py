@@ -1,42 +1,59 @@
 """GhostNet and GhostNetV2 on packed maps, see :mod:`mmghost.deploy.packing`."""
 
+from mmengine.model import ModuleList, Sequential
 from torch import nn
 
-from mmghost.layers import DFCAttention, GhostBottleneck, GhostModule
+from mmghost.layers import (
+    DFCAttention,
+    GhostBottleneck,
+    GhostModule,
+    GhostModuleV2,
+    SqueezeExcite,
+)
 
 from .inference_conv import InferenceConv2d
 from .packed_bottleneck import PackedBottleneck
 from .packing import ghost_layouts, pack_conv, pack_pointwise
 
-PLAIN = (nn.Conv2d, InferenceConv2d, nn.ReLU, nn.BatchNorm2d, nn.SyncBatchNorm, nn.Identity)
+KNOWN = (
+    DFCAttention,
+    GhostBottleneck,
+    GhostModule,
+    GhostModuleV2,
+    InferenceConv2d,
+    ModuleList,
+    Sequential,
+    SqueezeExcite,
+    nn.Identity,
+    nn.Sequential,
+)
 
 
 def can_be_packed(backbone):
     """Tell whether a backbone has only what is known to stay the same on packed maps.
 
     That is Ghost modules of ratio 2 with ReLU and no attention but DFC attention, in the first one
-    of a bottleneck, plain convolutions and batch norms, and no hooks.
+    of a bottleneck, plain convolutions, their norms folded, and no hooks.
+
+    Args:
+        backbone (GhostNet): A backbone in deploy form.
     """
-    modules = list(backbone.modules())
-    blocks = [module for module in modules if isinstance(module, GhostBottleneck)]
-    leaves = [module for module in modules if not list(module.children())]
+    parts = list(backbone.modules())[1:]
+    blocks = [part for part in parts if isinstance(part, GhostBottleneck)]
+    convs = [part for part in parts if isinstance(part, InferenceConv2d)]
     return (
         bool(blocks)
+        and all(type(part) in KNOWN and 'forward' not in vars(part) for part in parts)
         and all(map(_block_can_be_packed, blocks))
-        and all(type(leaf) in PLAIN for leaf in leaves)
-        and not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
+        and all(conv.padding_mode == 'zeros' for conv in convs)
+        and not any(part._forward_hooks or part._forward_pre_hooks for part in parts)
     )
 
 
 def _block_can_be_packed(block):
-    attention = getattr(block.ghost1, 'attention', None)
-    return (
-        type(attention) in (type(None), DFCAttention)
-        and type(block.ghost2) is GhostModule
-        and all(
-            module.out_channels == 2 * module.primary_conv.conv.out_channels
-            for module in (block.ghost1, block.ghost2)
-        )
+    return not hasattr(block.ghost2, 'attention') and all(
+        module.out_channels == 2 * module.primary_conv.conv.out_channels
+        for module in (block.ghost1, block.ghost2)
     )
 
 
@@ -44,7 +61,7 @@ def pack_backbone(backbone, target):
     """Rewrite a backbone whose norms are folded, in place.
 
     Args:
-        backbone (GhostNet): A backbone that :func:`can_be_packed`, in deploy form.
+        backbone (GhostNet): A backbone that :func:`can_be_packed`.
         target (Target): What the runtime likes.
 
     Returns:

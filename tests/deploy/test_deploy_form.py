@@ -9,7 +9,7 @@ from torch import nn
 from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.deploy import TARGETS
 from mmghost.deploy.packed_bottleneck import PackedBottleneck
-from mmghost.layers import attach_attention
+from mmghost.layers import GhostBottleneck, attach_attention
 
 ALL = (0, 1, 2, 3, 4, 5)
 
@@ -77,6 +77,10 @@ def test_every_output_stride(output_stride):
         (True, dict(attention_cfg=[None, dict(type='mmghost.DFCAttention'), *[None] * 14])),
         (False, dict(norm_cfg=dict(type='GN', num_groups=2))),
         (False, dict(act_cfg=dict(type='HSwish'))),
+        (False, dict(conv_cfg=dict(type='ConvWS'))),
+        (False, dict(conv_cfg=dict(type='ConvAWS'))),
+        (False, dict(conv_cfg=dict(type='Conv2dAdaptivePadding'))),
+        (True, dict(norm_cfg=dict(type='BN', affine=False))),
         (True, dict(frozen_stages=2, norm_eval=True)),
     ],
 )
@@ -88,6 +92,42 @@ def test_options(packed, options):
 def test_attached_attention_stays(where):
     cfg = dict(type='mmghost.DFCAttention' if where == 'gate' else 'mmghost.CBAM')
     assert_same_function(attach_attention(GhostNet(0.5), cfg, where), (65, 33))
+
+
+def test_circular_padding():
+    conv_cfg = dict(type='Conv2d', padding_mode='circular')
+    assert_same_function(GhostNet(0.5, conv_cfg=conv_cfg, out_indices=(1,)), (65, 33))
+
+
+class DoubledBottleneck(GhostBottleneck):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class DoubledGhostNet(GhostNet):
+    def _make_bottleneck(self, index, *args, **kwargs):
+        return DoubledBottleneck(*args, **kwargs)
+
+
+class ReversedGhostNet(GhostNet):
+    def _maps(self, x):
+        return tuple(out.flip(1) for out in super()._maps(x))
+
+
+@pytest.mark.parametrize('backbone_class', [DoubledGhostNet, ReversedGhostNet])
+def test_classes_of_others_stay(backbone_class):
+    assert_same_function(backbone_class(0.5), (65, 33))
+
+
+def test_norms_without_statistics_stay():
+    backbone = randomise(GhostNet(0.5, norm_cfg=dict(type='BN', track_running_stats=False))).eval()
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        expected = backbone(x)[0]
+        for target in TARGETS:
+            deployed = copy.deepcopy(backbone)
+            deployed.switch_to_deploy(target)
+            assert relative_error(deployed(x)[0], expected) < 1e-4
 
 
 def test_deployed_weights_load_into_a_deployed_backbone():
