@@ -3,10 +3,12 @@
 import tempfile
 import textwrap
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
@@ -47,7 +49,8 @@ def export_model(
 ):
     """Write a config's whole model, in its deploy form, into a file of another runtime.
 
-    The file is checked on a test image, or on noise where there is none.
+    The file is checked on a test image, or on noise where there is none; one for inputs of any
+    shape on another shape, too.
 
     Args:
         config (str | Path): A detection, segmentation or classification config.
@@ -94,31 +97,59 @@ def export_model(
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
     original = whole_model(deepcopy(model), **options)
+    if task == 'detection' and 'size' in dynamic and model.bbox_head.test_cfg.get('nms_pre', 0) < 1:
+        raise ValueError('for images of any size a detector needs model.test_cfg.nms_pre.')
     target = 'torch' if int8 else choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = example_image(config, model, size, normalize_inside)
 
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
-        partial = Path(folder) / file.name
-        export_module(exported, image, partial, format, dynamic, metadata, exported.output_names)
+        draft = Path(folder) / file.name
+        export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
             from .quantize import quantize_static
 
             images = calibration_images(config, model, size, normalize_inside, int8)
-            quantize_static(partial, images)
-        with torch.no_grad():
-            expected = [output.numpy() for output in original(image)]
-        found = load_exported(partial)(image.numpy())
-        apart = difference(found, expected, task, size)
-        if not int8 and not apart <= TOLERANCE:
-            raise RuntimeError(
-                f"the file's outputs differ from PyTorch's by {apart:.1e} on {source}, more than "
-                f'{TOLERANCE}: it was not written.'
-            )
-        for part in sorted(Path(folder).iterdir(), key=lambda part: part == partial):
+            quantize_static(draft, images)
+        check = partial(
+            _check, load_exported(draft), original, task, float('inf') if int8 else TOLERANCE
+        )
+        apart = check(image, source)
+        if dynamic:
+            divisor = metadata['preprocessing']['pad']['divisor']
+            other = _another_shape(image, dynamic, divisor)
+            apart = max(apart, check(other, f'{source} in another shape'))
+        for part in sorted(Path(folder).iterdir(), key=lambda part: part == draft):
             part.rename(file.parent / part.name)
     return Report(tuple(image.shape), source, apart)
+
+
+def _another_shape(image, dynamic, divisor):
+    """Repeat an image's edges, by numbers that differ, and add its mirror image."""
+    if 'size' in dynamic:
+        image = F.pad(image, (0, 3 * divisor, 0, divisor), mode='replicate')
+    return torch.cat([image, image.flip(3)]) if 'batch' in dynamic else image
+
+
+def _check(exported, original, task, limit, image, name):
+    """Return how far a file's outputs are from PyTorch's, and raise if they are too far."""
+    with torch.no_grad():
+        expected = [output.numpy() for output in original(image)]
+    size = tuple(image.shape[2:])
+    where = f'{name} ({len(image)} of {size[0]}x{size[1]})'
+    try:
+        found = exported(image.numpy())
+    except Exception as error:
+        reason = textwrap.shorten(str(error), 300)
+        raise RuntimeError(f'the file does not run on {where}: {reason}') from error
+    apart = difference(found, expected, task, size)
+    if not apart <= limit:
+        raise RuntimeError(
+            f"the file's outputs differ from PyTorch's by {apart:.1e} on {where}, more than "
+            f'{limit}: it was not written.'
+        )
+    return apart
 
 
 def _load(model, checkpoint):

@@ -34,7 +34,10 @@ class ExportedModel(BaseModel):
 
     def forward(self, inputs, data_samples, mode='predict'):
         images = fit(
-            inputs, self.data_preprocessor, self.exported.input_shape[2:], self.normalize_inside
+            inputs.cpu(),
+            self.data_preprocessor,
+            self.exported.input_shape[2:],
+            self.normalize_inside,
         )
         batches = images.split(self.exported.input_shape[0] or len(images))
         outputs = zip(*(self.exported(batch.numpy()) for batch in batches))
@@ -61,10 +64,15 @@ class ExportedModel(BaseModel):
         values = values[..., top : size[0] - bottom, left : size[1] - right]
         if values.ndim == 3:
             values = F.interpolate(values[None], info['ori_shape'], mode='bilinear')[0]
-            classes = values.argmax(0) if len(values) > 1 else (values[0] > 0).long()
+            classes = self._choose_classes(values)
         else:
             classes = F.interpolate(values[None, None].float(), info['ori_shape'])[0, 0].long()
         sample.pred_sem_seg = PixelData(data=classes[None])
+
+    def _choose_classes(self, logits):
+        if len(logits) > 1:
+            return logits.argmax(0)
+        return (logits[0].sigmoid() > self.exported.metadata['threshold']).long()
 
     def _predict_classification(self, sample, size, scores):
         sample.set_pred_score(scores).set_pred_label(scores.argmax(0, keepdim=True))

@@ -6,6 +6,8 @@ A map of length n is pooled to n // 2 (to 1 where n is 1), which is what these u
 import torch
 import torch.nn.functional as F
 
+from mmghost.utils import are_static
+
 #: The most often that a value is repeated by :func:`spread_gate`, which costs memory
 MOST_REPEATED = 7
 
@@ -110,11 +112,6 @@ def _spread(length):
 
 def _halve(length):
     return max(length // 2, 1)
-
-
-def are_static(*lengths):
-    """Tell whether sizes are known while a network is exported."""
-    return all(isinstance(length, int) for length in lengths)
 
 
 def _divide(lengths, multiples):

@@ -34,12 +34,7 @@ def test_input_size(config):
     """
     size = None
     for step in reversed(test_transforms(config)):
-        # mmcv's scales are (width, height), crops and paddings (height, width)
-        if 'crop_size' in step or 'size' in step:
-            size = step.get('crop_size', step.get('size'))
-        elif 'scale' in step:
-            size = step['scale']
-            size = size if isinstance(size, int) else tuple(size)[::-1]
+        size = step.get('crop_size', step.get('size', step.get('scale')))
         if size is not None:
             break
     if size is None:
@@ -50,7 +45,7 @@ def test_input_size(config):
                 f'the test pipeline sets no size, and there is no test image to take it from '
                 f'({error}): {ADVICE}.'
             ) from None
-        size = tuple(image.shape[-2:])
-    height, width = (size, size) if isinstance(size, int) else size
+        size = tuple(image.shape[-2:])[::-1]
+    width, height = (size, size) if isinstance(size, int) else size  # in mmcv's order
     divisor = config.model.data_preprocessor.get('pad_size_divisor', 1)
     return -(-height // divisor) * divisor, -(-width // divisor) * divisor

@@ -26,7 +26,8 @@ def describe(config, checkpoint_meta, model, task, size, normalize_inside):
 
     Returns:
         dict: ``task``, ``classes`` (None where unknown), ``preprocessing``, ``config``,
-        ``versions``; of a segmentor its ``palette``, of a detector its ``thresholds``.
+        ``versions``; of a segmentor its ``palette`` and, if it tells two classes apart by one
+        logit, the ``threshold`` of its sigmoid; of a detector its ``thresholds``.
     """
     classes, palette = _classes(config, checkpoint_meta)
     described = dict(
@@ -43,6 +44,7 @@ def describe(config, checkpoint_meta, model, task, size, normalize_inside):
     )
     if task == 'segmentation':
         described['palette'] = palette
+        described['threshold'] = model.decode_head.threshold
     if task == 'detection':
         described['thresholds'] = model.bbox_head.test_cfg.to_dict()
     return json.loads(json.dumps(described, default=str))

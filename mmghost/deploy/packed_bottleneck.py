@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .gating import are_static, can_spread_gate, spread_gate
+from mmghost.utils import are_static
+
+from .gating import can_spread_gate, spread_gate
 from .packing import EMPTY, ghost_layouts, pack_depthwise, pack_pointwise
 
 

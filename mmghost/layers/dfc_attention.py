@@ -4,7 +4,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
 from mmghost.registry import register_model
-from mmghost.utils import check_choice, check_flag, check_int, check_odd
+from mmghost.utils import are_static, check_choice, check_flag, check_int, check_odd
 
 
 def _halve_bilinearly(x, window):
@@ -149,7 +149,7 @@ class DFCAttention(BaseModule):
 def _split_phases(x, d):
     """Take every d-th row and column, from each start: (N, C, H, W) to (d * d * N, C, H/d, W/d)."""
     height, width = x.shape[-2:]
-    if height % d or width % d:
+    if not are_static(height, width) or height % d or width % d:
         x = F.pad(x, (0, -width % d, 0, -height % d), mode='replicate')
     phases = x.unflatten(3, (-1, d)).unflatten(2, (-1, d)).permute(3, 5, 0, 1, 2, 4)
     return phases.flatten(0, 2)

@@ -4,7 +4,7 @@ from mmengine.model import BaseModule
 from torch import nn
 
 from mmghost.registry import register_model
-from mmghost.utils import check_int
+from mmghost.utils import are_static, check_int
 
 
 @register_model
@@ -94,7 +94,7 @@ class MobileViTAttention(BaseModule):
     def forward(self, x):
         size = x.shape[-2:]
         step = self.step
-        whole = tuple(-(-length // step) * step for length in size)
+        whole = tuple((length + step - 1) // step * step for length in size)  # ONNX rounds to 0
         x = _resize(self.reduce(x), whole)
         # (N, C, H, W) to (N, step, step, rows, columns, C), then to (N * step^2, patches, C)
         x = x.unflatten(3, (-1, step)).unflatten(2, (-1, step)).permute(0, 3, 5, 2, 4, 1)
@@ -105,6 +105,6 @@ class MobileViTAttention(BaseModule):
 
 
 def _resize(x, size):
-    if tuple(x.shape[-2:]) == tuple(size):
+    if are_static(*x.shape[-2:], *size) and tuple(x.shape[-2:]) == tuple(size):
         return x
     return F.interpolate(x, size=size, mode='bilinear', align_corners=False)

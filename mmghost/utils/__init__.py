@@ -14,8 +14,10 @@ from .checks import (
     nearest,
 )
 from .make_divisible import make_divisible
+from .shapes import are_static
 
 __all__ = [
+    'are_static',
     'as_pair',
     'check_choice',
     'check_flag',

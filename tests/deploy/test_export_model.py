@@ -6,14 +6,17 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from conftest import settle_model
 from helpers import ROOT, exports
 from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from tool_runs import run_tool
 
 from mmghost.deploy.differences import difference
 from mmghost.deploy.evaluate_exported import evaluate_exported
 from mmghost.deploy.export_model import export_model
+from mmghost.deploy.exported_model import ExportedModel
 from mmghost.deploy.runtimes import load_exported
 from mmghost.deploy.whole_model import whole_model
 
@@ -94,6 +97,58 @@ def test_evaluation_gives_the_metric_of_pytorch(task, files, demo_files, tmp_pat
     assert found[METRICS[task]] == pytest.approx(expected[METRICS[task]], abs=0.1)
 
 
+def predictions(model, loader):
+    """Predict the first images of a data set, each by itself."""
+    with torch.no_grad():
+        return [model.test_step(batch)[0] for batch, _ in zip(loader, range(4))]
+
+
+@pytest.mark.parametrize('task', METRICS)
+def test_predictions_are_those_of_pytorch(task, files, load_demo):
+    model, config = load_demo(task)
+    config.test_dataloader.batch_size = 1
+    loader = Runner.build_dataloader(config.test_dataloader)
+    exported = ExportedModel(str(files[task]), config.model.data_preprocessor)
+    for found, expected in zip(predictions(exported, loader), predictions(model, loader)):
+        if task == 'classification':
+            torch.testing.assert_close(found.pred_score, expected.pred_score, rtol=1e-3, atol=1e-5)
+            assert found.pred_label == expected.pred_label == expected.pred_score.argmax()
+        elif task == 'segmentation':
+            classes = expected.pred_sem_seg.data
+            assert classes.float().std() > 0
+            assert (found.pred_sem_seg.data == classes).float().mean() > 0.99
+        else:
+            found, expected = found.pred_instances, expected.pred_instances
+            assert len(found) == len(expected) > 5
+            torch.testing.assert_close(found.scores, expected.scores, rtol=1e-3, atol=1e-5)
+            torch.testing.assert_close(found.bboxes, expected.bboxes, rtol=1e-3, atol=0.1)
+            assert torch.equal(found.labels, expected.labels)
+
+
+@pytest.mark.parametrize('logits', [True, False])
+def test_threshold_of_one_logit(logits, demo_files, tmp_path):
+    config = Config.fromfile(demo_files['segmentation'][0])
+    for head in (config.model.decode_head, config.model.auxiliary_head):
+        head.update(num_classes=2, out_channels=1)
+    config.test_dataloader.batch_size = 1
+    loader = Runner.build_dataloader(config.test_dataloader)
+    init_default_scope('mmseg')
+    model = settle_model(MODELS.build(config.model))
+    (sample,) = predictions(model, loader)[:1]
+    threshold = sample.seg_logits.data.quantile(0.3).item()  # they are the sigmoid's
+    assert abs((sample.seg_logits.data > 0.5).float().mean() - 0.7) > 0.05
+    config.model.decode_head.threshold = model.decode_head.threshold = threshold
+    config.dump(tmp_path / 'two_classes.py')
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'two_classes.pth')
+    file = tmp_path / 'file.pt2'
+    words = (tmp_path / 'two_classes.py', tmp_path / 'two_classes.pth', file, 'torch-export')
+    export_model(*words, logits=logits)
+    exported = ExportedModel(str(file), config.model.data_preprocessor)
+    found, expected = (predictions(m, loader)[0].pred_sem_seg.data for m in (exported, model))
+    assert expected.float().mean() == pytest.approx(0.7, abs=0.01)
+    assert (found == expected).float().mean() > 0.99
+
+
 def test_evaluation_names_mistakes(files, demo_files, tmp_path):
     with pytest.raises(ValueError, match='the config is for detection, but .* for segmentation'):
         evaluate_exported(demo_files['detection'][0], files['segmentation'], tmp_path)
@@ -130,6 +185,39 @@ def test_a_wrong_file_is_not_written(demo_files, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="outputs differ from PyTorch's by 1.0e-02 on the first"):
         export_model(*demo_files['classification'], tmp_path / 'm.pt2', 'torch-export')
     assert not list(tmp_path.iterdir())
+
+
+def test_another_shape_is_checked(demo_files, tmp_path, monkeypatch):
+    def fail_on_others(image):
+        if image.shape[0] > 1:
+            raise RuntimeError('of this shape there is none')
+        return load_exported.exported(image)
+
+    def load(file):
+        load_exported.exported = load_exported(file)
+        return fail_on_others
+
+    monkeypatch.setattr('mmghost.deploy.export_model.load_exported', load)
+    with pytest.raises(RuntimeError, match=r'not run on .* another shape \(2 of 49x51\): of this'):
+        export_model(
+            *demo_files['classification'],
+            tmp_path / 'm.pt2',
+            'torch-export',
+            dynamic=('batch', 'size'),
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_any_size_takes_a_number_of_boxes(demo_files, tmp_path):
+    options = {'model.test_cfg.nms_pre': -1}
+    with pytest.raises(ValueError, match='a detector needs model.test_cfg.nms_pre'):
+        export_model(
+            *demo_files['detection'],
+            tmp_path / 'm.onnx',
+            'onnx',
+            dynamic=('size',),
+            cfg_options=options,
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Nearest upsampling in operations that every runtime rounds alike."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
@@ -19,8 +20,17 @@ class ExactNearest(TorchFunctionMode):
 
 
 def _interpolate(x, size=None, scale_factor=None, mode='nearest', *args, **kwargs):
-    if mode != 'nearest' or size is None or all(b % a == 0 for a, b in zip(x.shape[2:], size)):
+    lengths = x.shape[2:]
+    if isinstance(size, int):
+        size = (size,) * len(lengths)
+    if mode != 'nearest' or size is None or all(b % a == 0 for a, b in zip(lengths, size)):
         return F.interpolate(x, size, scale_factor, mode, *args, **kwargs)
-    for axis, target in enumerate(size, 2):
-        x = x.index_select(axis, torch.arange(target) * x.shape[axis] // target)
+    for axis, (length, target) in enumerate(zip(lengths, size), 2):
+        x = x.index_select(axis, torch.tensor(_nearest(length, target)))
     return x
+
+
+def _nearest(length, target):
+    """Give the index that PyTorch takes at each of ``target`` positions, rounded as it rounds."""
+    step = np.float32(length) / np.float32(target)
+    return (np.arange(target, dtype=np.float32) * step).astype(int).clip(max=length - 1).tolist()

@@ -20,7 +20,9 @@ def compute_maps_in_order(model):
     consumed = {name for node in graph.node for name in node.input}
     makers = {name: node for node in graph.node for name in node.output}
     for value in reversed(outputs[1:]):
-        node = makers[value.name]
+        node = makers.get(value.name)
+        if node is None:  # a constant
+            continue
         if node.op_type == 'Gather' and value.name not in consumed:
             graph.node.remove(node)
         else:

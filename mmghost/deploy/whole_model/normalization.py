@@ -21,7 +21,7 @@ class Normalization(NamedTuple):
         if not getattr(preprocessor, '_enable_normalize', False):
             return cls(swap, [0.0], [1.0])
         values = (getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std'))
-        return cls(swap, *([round(value, 4) for value in channels] for channels in values))
+        return cls(swap, *([float(f'{value:.7g}') for value in channels] for channels in values))
 
 
 class Normalized(nn.Module):

@@ -31,6 +31,19 @@ def test_the_maps_are_computed_in_order(backbone_class, tmp_path):
 
 
 @exports
+def test_a_constant_output(tmp_path):
+    class Constant(nn.Module):
+        def forward(self, x):
+            return torch.sigmoid(x), torch.ones(1, 2, 3, 4)
+
+    x = torch.randn(1, 2, 3, 4)
+    export_module(Constant().eval(), x, tmp_path / 'constant.onnx', 'onnx')
+    found = load_exported(tmp_path / 'constant.onnx')(x.numpy())
+    np.testing.assert_allclose(found[0], torch.sigmoid(x), atol=1e-6)
+    assert (found[1] == 1).all() and found[1].shape == (1, 2, 3, 4)
+
+
+@exports
 def test_an_output_that_others_use(tmp_path):
     class Chain(nn.Module):
         def forward(self, x):

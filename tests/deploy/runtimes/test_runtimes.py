@@ -3,11 +3,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from helpers import exports, settle
+from helpers import exports, randomise, settle
 from torch import nn
 
 from mmghost.backbones import GhostNetV2
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
+from mmghost.layers import DFCAttention, MobileViTAttention
 
 METADATA = dict(task='nothing', classes=['Hemd', 'Tür', '靴'], mean=[1.5, 2.0])
 
@@ -60,6 +61,31 @@ def test_dynamic_shape(backbone, format, tmp_path):
     assert exported.output_names == ['output_0', 'output_1']
     for shape in ((1, 3, 64, 96), (3, 3, 65, 33), (1, 3, 39, 128)):
         assert_same_outputs(exported, backbone, *shape)
+
+
+class Listed(nn.Module):
+    """A layer whose output is a tuple."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return (self.layer(x),)
+
+
+@exports
+@pytest.mark.parametrize(
+    'layer', [DFCAttention(4, 8, dilation=2), MobileViTAttention(4, 8, dilation=2, num_heads=1)]
+)
+@pytest.mark.parametrize('format', ['onnx', 'openvino', 'torch-export'])
+def test_sizes_that_no_step_divides(layer, format, tmp_path):
+    layer = Listed(randomise(layer)).eval()
+    file = tmp_path / f'layer{FORMATS[format].SUFFIX}'
+    export_module(layer, torch.randn(1, 4, 16, 16), file, format, ('size',))
+    exported = load_exported(file)
+    for size in ((16, 16), (17, 23), (21, 12)):
+        assert_same_outputs(exported, layer, 1, 4, *size)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,31 @@
+import mmcv.transforms as T
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmghost.deploy.input_shape import test_input_size as input_size
+
+
+@pytest.mark.parametrize(
+    'transform',
+    [
+        dict(type='Pad', size=(96, 64)),
+        dict(type='CenterCrop', crop_size=(48, 32)),
+        dict(type='CenterCrop', crop_size=32),
+        dict(type='Resize', scale=(96, 64)),
+    ],
+)
+def test_is_that_of_the_transform(transform):
+    pipeline = [dict(type='LoadImageFromFile'), transform, dict(type='PackInputs')]
+    config = Config(
+        dict(
+            model=dict(data_preprocessor=dict()),
+            test_dataloader=dict(dataset=dict(type='Any', pipeline=pipeline)),
+        )
+    )
+    options = dict(transform)
+    image = np.zeros((40, 60, 3), np.uint8)
+    made = getattr(T, options.pop('type'))(**options)(dict(img=image))['img']
+    assert input_size(config) == made.shape[:2]
+    config.model.data_preprocessor.pad_size_divisor = 50
+    assert input_size(config) == tuple(-(-side // 50) * 50 for side in made.shape[:2])
