@@ -1,6 +1,7 @@
 """Recordings of a network in its deploy form, and when they may be used."""
 
 from itertools import chain
+from typing import NamedTuple
 
 import torch
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
@@ -37,13 +38,11 @@ class Replay:
     @property
     def recordings(self):
         """list[Recording]: Those in use."""
-        return [run for run in self._runs.values() if isinstance(run, Recording)]
+        return self._state.recordings()
 
     def forget(self):
         """Drop the recordings."""
-        self._watch = None
-        #: By input; None for those seen once, the network itself where it is not to be recorded
-        self._runs = {}
+        self._state = State(watch=None, runs={})
 
     def __call__(self, network, run, image, settings=()):
         """Run a network.
@@ -59,11 +58,10 @@ class Replay:
         """
         if network.training or not is_plain_inference(image):
             return run(image)
-        watch = self._watch
-        if watch is None or watch.has_changed():
-            watch = self._watch = Watch(network)
-            self._runs = {}
-        if watch.is_hooked():
+        state = self._state
+        if state.watch is None or state.watch.has_changed():
+            state = self._state = State(Watch(network), runs={})
+        if state.watch.is_hooked():
             return run(image)
         key = (
             settings,
@@ -73,32 +71,48 @@ class Replay:
             torch.get_num_threads() == 1,
             torch.backends.mkldnn.enabled,
         )
-        runs = self._runs
+        runs = state.runs
         if key not in runs:
             runs[key] = None
             return run(image)
         if runs[key] is None:
-            runs[key] = self._record(run, image, watch) or run
+            runs[key] = _record(run, image, state) or run
         return runs[key](image)
 
-    def _has_room(self, image):
-        made = self.recordings
+
+class State(NamedTuple):
+    """What a :class:`Replay` keeps, as one, as threads may be at it.
+
+    ``runs`` are by input; None for those seen once, the network itself where it is not to be
+    recorded.
+    """
+
+    watch: object
+    runs: dict
+
+    def recordings(self):
+        return [run for run in list(self.runs.values()) if isinstance(run, Recording)]
+
+    def has_room(self, image):
+        made = self.recordings()
         numbers = image.numel() + sum(recording.numbers for recording in made)
         return len(made) < MOST_RECORDINGS and numbers <= MOST_NUMBERS
 
-    def _record(self, run, image, watch):
-        if (
-            image.numel() == 0
-            or not self._has_room(image)
-            or not watch.is_known
-            or any(weight.is_inference() for weight in watch.weights())
-            or not hasattr(torch.jit, 'CompilationUnit')
-        ):
-            return None
-        try:
-            return Recording(run, image, watch.weights())
-        except NotRecordable:
-            return None
+
+def _record(run, image, state):
+    weights = state.watch.weights()
+    if (
+        image.numel() == 0
+        or not state.has_room(image)
+        or not state.watch.is_known
+        or any(weight.is_inference() for weight in weights)
+        or not hasattr(torch.jit, 'CompilationUnit')
+    ):
+        return None
+    try:
+        return Recording(run, image, weights)
+    except NotRecordable:
+        return None
 
 
 class Watch:
@@ -111,16 +125,14 @@ class Watch:
 
     def __init__(self, network):
         modules = list(network.modules())
-        self.is_known = all(
-            type(module).__module__.split('.')[0] in PACKAGES and 'forward' not in vars(module)
-            for module in modules
-        )
+        self.is_known = all(type(module).__module__.split('.')[0] in PACKAGES for module in modules)
         self._parts = [module._modules for module in modules if module._modules]
         self._weights = [module._parameters for module in modules if module._parameters]
         self._weights += [module._buffers for module in modules if module._buffers]
         self._hooks = [_global_forward_hooks, _global_forward_pre_hooks]
         for module in modules[1:]:
             self._hooks += [module._forward_hooks, module._forward_pre_hooks]
+        self._instances = [vars(module) for module in modules[1:]]
         self._modules = self._list_modules()
         self._snapshots = list(map(Snapshot, self.weights()))
 
@@ -130,8 +142,8 @@ class Watch:
         return [weight for weight in every if weight is not None]
 
     def is_hooked(self):
-        """Tell whether modules within the network have hooks."""
-        return any(self._hooks)
+        """Tell whether modules within the network have hooks, or a forward of their own."""
+        return any(self._hooks) or any('forward' in names for names in self._instances)
 
     def has_changed(self):
         """Tell whether a module or a weight has changed."""

@@ -219,6 +219,25 @@ def test_hooks_are_called():
     assert len(seen) == 1
 
 
+def test_a_forward_put_in_later_is_called():
+    x = image(64, 64)
+    backbone = warmed_up(deployed(), x)
+    block = backbone.stages[1][0]
+    block.forward = lambda x: 3 * block._forward(x)
+    with torch.no_grad():
+        assert_equal(backbone(x), backbone._maps(x))
+
+
+def test_what_is_not_a_number_is_recorded():
+    x = image(64, 64)
+    x[0, 0, 30, 30] = float('nan')
+    backbone = warmed_up(deployed(), x)
+    with torch.no_grad():
+        assert len(recordings(backbone)) == 1
+        x = image(64, 64)
+        assert_equal(backbone(x), backbone._maps(x))
+
+
 def test_where_pytorch_does_more_than_inference():
     x = image(64, 64)
     backbone = warmed_up(deployed(), x)
