@@ -34,9 +34,12 @@ def _upsample(gate, like):
 
 class _GatedConcat(Function):
     @staticmethod
-    def forward(ctx, intrinsic, ghost, gate):
-        ctx.save_for_backward(intrinsic, ghost, gate)
+    def forward(intrinsic, ghost, gate):
         return _product(intrinsic, ghost, gate)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     @once_differentiable

@@ -34,3 +34,16 @@ def test_training_keeps_no_concatenation_and_no_upsampled_gate():
     # The products of two bottlenecks of this size, which the modules after them need
     assert shapes.count((2, channels, 16, 16)) == 2
     assert out.requires_grad
+
+
+def test_gradients_as_a_function():
+    parts = [torch.randn(1, 2, 4, 4), torch.randn(1, 2, 4, 4), torch.randn(1, 4, 2, 2)]
+
+    def total(*parts):
+        return gated_concat(*parts).square().sum()
+
+    found = torch.func.grad(total, argnums=(0, 1, 2))(*parts)
+    leaves = [part.requires_grad_() for part in parts]
+    expected = torch.autograd.grad(total(*leaves), leaves)
+    for one, other in zip(found, expected):
+        torch.testing.assert_close(one, other)
