@@ -15,7 +15,7 @@ from mmengine.runner import load_checkpoint
 from mmghost.utils import as_pair, check_int
 from mmghost.utils.mm_tools import config_scope
 
-from .differences import TOLERANCE, difference
+from .differences import EDGES_TOLERANCE, TOLERANCE, difference
 from .images import calibration_images, example_image
 from .input_shape import test_input_size
 from .metadata import describe
@@ -112,14 +112,13 @@ def export_model(
 
             images = calibration_images(config, model, size, normalize_inside, int8)
             quantize_static(draft, images)
-        check = partial(
-            _check, load_exported(draft), original, task, float('inf') if int8 else TOLERANCE
-        )
-        apart = check(image, source)
+        check = partial(_check, load_exported(draft), original, task)
+        tolerances = [float('inf')] * 2 if int8 else [TOLERANCE, EDGES_TOLERANCE]
+        apart = check(tolerances[0], image, source)
         if dynamic:
             divisor = metadata['preprocessing']['pad']['divisor']
             other = _another_shape(image, dynamic, divisor)
-            apart = max(apart, check(other, f'{source} in another shape'))
+            check(tolerances[1], other, f'{source} in another shape')
         for part in sorted(Path(folder).iterdir(), key=lambda part: part == draft):
             part.rename(file.parent / part.name)
     return Report(tuple(image.shape), source, apart)
