@@ -14,6 +14,7 @@ from pathlib import Path
 from mmghost.benchmark import (
     Options,
     benchmark,
+    check_results_file,
     describe,
     read_benchmarks,
     tables,
@@ -24,7 +25,6 @@ from mmghost.benchmark.forms import FORMS
 from mmghost.benchmark.models import NETWORKS
 from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
-from mmghost.utils.outputs import check_file
 from mmghost.utils.wide_console import wide_console
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
@@ -104,7 +104,7 @@ def write_markdown():
 
 def run(args):
     if args.json:
-        check_file(args.json)
+        check_results_file(args.json)
     found = benchmark(
         args.models,
         args.runtimes,

@@ -1,3 +1,5 @@
+import warnings
+
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
@@ -168,10 +170,13 @@ class GhostNet(BaseModule):
         self.out_channels = tuple(stage_channels[index] for index in self.out_indices)
 
         self._register_load_state_dict_pre_hook(rename_timm_keys)
+        self._register_load_state_dict_pre_hook(_check_form, with_module=True)
         self._freeze_stages()
         # Where the channels of each stage are in a packed form, None where they are in order
         self._out_places = [None] * len(self.stages)
         self._replay = None
+        #: bool: Whether it is in the deploy form.
+        self.deploy = False
         if deploy:
             self.switch_to_deploy()
 
@@ -232,6 +237,7 @@ class GhostNet(BaseModule):
         """
         check_choice('target', target, tuple(TARGETS))
         fold_norms(self.eval())
+        self.deploy = True
         if target == 'torch':
             self._replay = Replay()
         elif type(self)._maps is GhostNet._maps and can_be_packed(self):
@@ -243,6 +249,11 @@ class GhostNet(BaseModule):
         super().train(mode)
         if self._replay is not None:
             self._replay.forget()
+        if mode and self.deploy:
+            warnings.warn(
+                'the backbone is to be trained in its deploy form, without batch norms.',
+                stacklevel=2,
+            )
         self._freeze_stages()
         if mode and self.norm_eval:
             for module in self.modules():
@@ -268,3 +279,17 @@ class GhostNet(BaseModule):
                 else:
                     outs.append(x.index_select(1, torch.tensor(places, device=x.device)))
         return tuple(outs)
+
+
+def _check_form(backbone, state_dict, prefix, *args):
+    """Say so if weights are of the deploy form and the backbone is not, or the reverse."""
+    errors = args[-1]
+    has_bias = f'{prefix}stem.conv.bias' in state_dict
+    has_norm = f'{prefix}stem.bn.running_mean' in state_dict
+    if backbone.deploy and has_norm:
+        errors.append(
+            'the weights have batch norms, which the backbone, in its deploy form, has not: leave '
+            'out model.backbone.deploy=True'
+        )
+    elif has_bias and not has_norm and getattr(backbone.stem, 'with_norm', False):
+        errors.append('the weights are those of the deploy form: set model.backbone.deploy=True')

@@ -4,10 +4,12 @@ import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 import torch
 
+from mmghost.deploy.runtimes import FORMATS
 from mmghost.utils import check_int, check_positive
 
 from .agreement import check_agreement
@@ -24,7 +26,7 @@ from .forms import (
     prepare,
     tolerance,
 )
-from .models import build_models
+from .models import build_models, is_config
 from .timing import time_interleaved
 from .training import TrainingStep, peak_memory
 
@@ -106,7 +108,7 @@ def benchmark(
     return dict(
         task='training' if options.train else 'inference',
         against=against,
-        width=width,
+        width=None if width == 1 and all(map(is_config, models)) else width,
         threads=options.threads,
         rounds=options.rounds,
         device=options.device,
@@ -137,6 +139,8 @@ def _check(models, forms, sizes, batches, width, against, options):
             raise ValueError(f'networks are {task} {", ".join(allowed)}, not in {form!r}.')
         if form in RUNTIMES and options.device != 'cpu':
             raise ValueError(f'{form} is measured on the CPU only, not on {options.device}.')
+        if form in RUNTIMES:
+            FORMATS[RUNTIMES[form][0]].require_packages()
 
 
 class _Prepared(NamedTuple):
@@ -154,6 +158,7 @@ def _measure(models, forms, image, options, say):
     prepared = []
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
+            _check_size(model, image)
             work = count_work(model.module, image)
             passes = TRAINING_PASSES if options.train else 1
             with exact_convolutions(), torch.inference_mode():
@@ -183,6 +188,16 @@ def _measure(models, forms, image, options, say):
             lead_in=0 if options.train else 1,  # the caches hold little of a training step
         )
     return [dict(one.result, seconds=times) for one, times in zip(prepared, every)]
+
+
+def _check_size(model, image):
+    try:
+        with torch.inference_mode():
+            model.module(image)
+    except RuntimeError as error:
+        height, width = image.shape[2:]
+        reason = shorten(str(error), 200)
+        raise ValueError(f'{model.name} takes no images of {height}x{width} ({reason}).') from error
 
 
 def _prepare_inference(model, form, image, expected, folder, options):

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mmghost.utils.outputs import check_file
+
 KEYS = {
     'title',
     'command',
@@ -196,8 +198,11 @@ def describe(benchmark):
     versions = ', '.join(f'{name} {version}' for name, version in environment.items())
     where = f'{gpu}, {processor}' if gpu else processor
     half = machine.get('half_multiply_adds')
+    # Configs have widths of their own
+    width = '' if benchmark['width'] is None else f'width {benchmark["width"]:g}, '
+    start = f'{width}{benchmark["rounds"]} rounds'
     return (
-        f'Width {benchmark["width"]:g}, {benchmark["rounds"]} rounds, on {where} ({cores} cores): '
+        f'{start[0].upper()}{start[1:]}, on {where} ({cores} cores): '
         f'{machine["multiply_adds"] / 1e9:.1f} G multiply-adds a second'
         + (f' ({half / 1e9:.1f} G in half precision)' if half else '')
         + f', {machine["copied_bytes"] / 1e9:.1f} GB copied a second. With {versions}.'
@@ -216,6 +221,30 @@ def to_rich(table):
     for row in table.rows:
         rich.add_row(*row)
     return Group(Text(table.title, style='bold'), rich, '')
+
+
+def check_results_file(file):
+    """Raise unless a file of results can be written, in place of another one at most.
+
+    Args:
+        file (str | Path): The file, which ends in .json.
+
+    Raises:
+        FileExistsError: If there is a file of something else.
+        IsADirectoryError, NotADirectoryError, PermissionError: If it cannot be written.
+        ValueError: If it does not end in .json.
+    """
+    file = Path(file)
+    check_file(file)
+    if file.suffix != '.json':
+        raise ValueError(f'results are written to a .json file, not to {file}.')
+    if file.exists():
+        try:
+            known = set(json.loads(file.read_text())) >= KEYS
+        except (TypeError, ValueError):
+            known = False
+        if not known:
+            raise FileExistsError(f'{file} exists and holds no benchmark: give another name.')
 
 
 def read_benchmarks(folder):

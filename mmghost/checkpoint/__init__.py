@@ -1,5 +1,6 @@
 from .convert import convert_checkpoint
 from .load_pretrained import load_pretrained
+from .load_whole_model import load_whole_model
 from .loaders import load_published_checkpoints
 from .publish import find_published, publish_checkpoint
 from .read_weights import Weights, check_sha256, read_weights, sha256
@@ -14,6 +15,7 @@ __all__ = [
     'find_published',
     'load_pretrained',
     'load_published_checkpoints',
+    'load_whole_model',
     'publish_checkpoint',
     'read_weights',
     'rename_timm_keys',

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
 
+from mmghost.checkpoint import load_whole_model
 from mmghost.utils.mm_tools import config_scope
 from mmghost.version import __version__
 
@@ -26,7 +26,8 @@ def deploy_checkpoint(config, checkpoint, out_file):
     Raises:
         FileExistsError: If ``out_file`` exists.
         FileNotFoundError: If a file does not exist.
-        ValueError: If the backbone has no deploy form.
+        ValueError: If the backbone has no deploy form, or the checkpoint is of another model or in
+            that form.
     """
     out_file = Path(out_file)
     if out_file.exists():
@@ -39,7 +40,7 @@ def deploy_checkpoint(config, checkpoint, out_file):
     model = MODELS.build(config.model)
     if not hasattr(model.backbone, 'switch_to_deploy'):
         raise ValueError(f'{type(model.backbone).__name__} has no deploy form.')
-    meta = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True).get('meta', {})
+    meta = load_whole_model(model, checkpoint)
     model.backbone.switch_to_deploy()
     partial = out_file.with_name(f'.{out_file.name}.partial')
     out_file.parent.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
 
+from mmghost.checkpoint import load_whole_model
 from mmghost.utils import as_pair, check_int
 from mmghost.utils.mm_tools import config_scope
 
@@ -91,7 +91,7 @@ def export_model(
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
     size = as_pair('shape', shape, 1) if shape else test_input_size(config)
-    meta = _load(model, checkpoint)
+    meta = load_whole_model(model, checkpoint)
     metadata = describe(config, meta, model, task, size, normalize_inside)
 
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
@@ -102,6 +102,7 @@ def export_model(
     target = 'torch' if int8 else choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = example_image(config, model, size, normalize_inside)
+    _check_size(original, image, metadata['preprocessing']['pad']['divisor'])
 
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
@@ -122,6 +123,19 @@ def export_model(
         for part in sorted(Path(folder).iterdir(), key=lambda part: part == draft):
             part.rename(file.parent / part.name)
     return Report(tuple(image.shape), source, apart)
+
+
+def _check_size(model, image, divisor):
+    height, width = image.shape[2:]
+    try:
+        with torch.no_grad():
+            model(image)
+    except RuntimeError as error:
+        advice = f': the sides must be multiples of {divisor}' if divisor > 1 else ''
+        reason = textwrap.shorten(str(error), 200)
+        raise ValueError(
+            f'the model takes no images of {height}x{width}{advice} ({reason}).'
+        ) from error
 
 
 def _another_shape(image, dynamic, divisor):
@@ -149,13 +163,3 @@ def _check(exported, original, task, limit, image, name):
             f'{limit}: it was not written.'
         )
     return apart
-
-
-def _load(model, checkpoint):
-    """Load a checkpoint and return what it tells of itself."""
-    try:
-        loaded = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
-    except RuntimeError as error:
-        reason = textwrap.shorten(str(error), 300)
-        raise ValueError(f'{checkpoint} is not of this config: {reason}') from error
-    return loaded.get('meta', {})

@@ -20,7 +20,11 @@ AUTO_SCALE_LR = '--auto-scale-lr'
 
 def _refuse_other_models(error, logger):
     """Raise a ValueError if mmengine found weights missing or of other shapes, else log it."""
-    faults = [line for line in str(error).splitlines() if line.startswith(('missing', 'size'))]
+    lines = str(error).splitlines()
+    forms = [line for line in lines if line.startswith('the weights')]
+    if forms:
+        raise ValueError(forms[0]) from error
+    faults = [line for line in lines if line.startswith(('missing', 'size'))]
     if faults:
         reason = shorten(faults[0], 160, placeholder=' ...')
         raise ValueError(f'it is of another model: {reason}') from error

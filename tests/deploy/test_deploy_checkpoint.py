@@ -5,7 +5,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from tool_runs import run_tool
+from torch import nn
 
+from mmghost.backbones import GhostNetV2
 from mmghost.deploy import deploy_checkpoint
 
 DETECTOR = CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
@@ -46,9 +48,32 @@ def test_tool_and_its_errors(tmp_path):
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['deployed.pth']
     done = run(tmp_path / 'epoch_3.pth', tmp_path / 'new' / 'deployed.pth')
     assert done.returncode != 0 and 'exists: give another name' in done.stderr
+    done = run(tmp_path / 'new' / 'deployed.pth', tmp_path / 'other.pth')
+    assert done.returncode != 0 and 'set model.backbone.deploy=True' in done.stderr
     done = run(tmp_path / 'absent.pth', tmp_path / 'other.pth')
     assert done.returncode != 0 and 'there is no file' in done.stderr
     assert 'Traceback' not in done.stderr and not (tmp_path / 'other.pth').exists()
+
+
+@pytest.mark.parametrize('prefix', ['', 'backbone.'])
+def test_weights_of_the_other_form_are_refused(prefix):
+    def model(**options):
+        backbone = GhostNetV2(0.5, **options)
+        return nn.ModuleDict(dict(backbone=backbone)) if prefix else backbone
+
+    with pytest.raises(RuntimeError, match='weights are those of the deploy form: set model'):
+        model().load_state_dict(model(deploy=True).state_dict(), strict=False)
+    with pytest.raises(RuntimeError, match='weights have batch norms, .* leave out model.back'):
+        model(deploy=True).load_state_dict(model().state_dict(), strict=False)
+    options = dict(norm_cfg=None)
+    model(**options, deploy=True).load_state_dict(model(**options).state_dict())
+    model(**options).load_state_dict(model(**options, deploy=True).state_dict())
+
+
+def test_training_in_the_deploy_form_is_told():
+    backbone = GhostNetV2(0.5, deploy=True)
+    with pytest.warns(UserWarning, match='trained in its deploy form, without batch norms'):
+        backbone.train()
 
 
 def test_other_backbones_are_refused(tmp_path):

@@ -27,12 +27,17 @@ def test_benchmark(tmp_path):
     [
         (('--models', 'resnet'), "error: there is no model 'resnet': give one of"),
         (('--runtimes', 'fast'), "not in 'fast'"),
+        (('--json', 'results.txt'), 'are written to a .json file, not to results.txt'),
+        (('--json', 'notes.json'), 'notes.json exists and holds no benchmark'),
+        (('--size', '32'), 'timm.ghostnetv2 takes no images of 32x32 (Given input size'),
         (('--size', 'big'), "a size is such as 224 or 320x480, not 'big'"),
         (('--against', 'mobilenetv2'), 'error: against must be one of'),
         (('--rounds', '0'), 'error: rounds must be an integer >= 1, but got 0'),
     ],
 )
 def test_mistakes_are_named(tmp_path, words, message):
+    (tmp_path / 'notes.json').write_text('{"width": 1}')
     failed = run_tool('benchmark.py', *QUICK, *words, cwd=tmp_path)
     assert failed.returncode != 0 and message in failed.stderr
     assert 'Traceback' not in failed.stderr
+    assert (tmp_path / 'notes.json').read_text() == '{"width": 1}'

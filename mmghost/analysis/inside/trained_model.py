@@ -1,11 +1,10 @@
 """Models of configs with the weights of their checkpoints."""
 
-import textwrap
 from pathlib import Path
 
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
 
+from mmghost.checkpoint import load_whole_model
 from mmghost.deploy.read_config import read_config
 from mmghost.utils.mm_tools import config_scope
 
@@ -30,9 +29,5 @@ def trained_model(config, checkpoint, cfg_options=None):
         raise FileNotFoundError(f'there is no file {checkpoint}.')
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
-    try:
-        load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
-    except RuntimeError as error:
-        reason = textwrap.shorten(str(error), 300)
-        raise ValueError(f'{checkpoint} is not of this config: {reason}') from error
+    load_whole_model(model, checkpoint)
     return config, model.eval()
