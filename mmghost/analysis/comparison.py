@@ -28,9 +28,9 @@ _READING = """\
 Given are the mean over the seeds, the sample's standard deviation and, in brackets, each seed's
 value, all of the last epoch. A difference is that of two means, with its standard error: one below
 twice its error means little. Parameters and multiply-adds are those of the whole model. Minutes are
-by the clock, on a machine that may have done other things too. The learning curves show the means
-over the seeds, and from the least to the most; those of classification are of training articles
-that no model trains on, the others of what the results are of.
+the median of the runs, by the clock, on a machine that may have done other things too. The learning
+curves show the means over the seeds, and from the least to the most; those of classification are of
+training articles that no model trains on, the others of what the results are of.
 """
 
 
