@@ -1,7 +1,5 @@
 """Models of configs with the weights of their checkpoints."""
 
-from pathlib import Path
-
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
@@ -25,8 +23,6 @@ def trained_model(config, checkpoint, cfg_options=None):
         ValueError: If the checkpoint is of another model.
     """
     config, _ = read_config(config, cfg_options)
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'there is no file {checkpoint}.')
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
     load_whole_model(model, checkpoint)
