@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from mmengine.registry import OPTIMIZERS, Registry
 
 from .checks import nearest
+from .misfits import explain_misfit
 
 _OPTION = re.compile(r"(\S+)\(\) got an unexpected keyword argument '(\w+)'")
 
@@ -88,6 +89,9 @@ def explain(error):
     Returns:
         str: The reason; for an option or a type that there is not, with the nearest there is.
     """
+    misfit = explain_misfit(error)
+    if misfit:
+        return misfit
     if isinstance(error, TypeError):
         found = _unknown_option(error)
         if found:
@@ -137,8 +141,8 @@ def _is_of_an_iteration(error):
 def mistakes_named(subject=None):
     """End the program with one line, and exit status 1, where it fails.
 
-    Only what fails within an iteration of a training keeps its traceback: that is not in what the
-    user gave. ``python -X dev`` shows it in any case.
+    What fails within an iteration of a training keeps its traceback, unless parts of the model do
+    not fit each other: that is not in what the user gave. ``python -X dev`` shows it in any case.
 
     Args:
         subject (str, optional): What the line begins with, a file for one. Defaults to None.
@@ -146,7 +150,7 @@ def mistakes_named(subject=None):
     try:
         yield
     except Exception as error:
-        if _is_of_an_iteration(error):
+        if _is_of_an_iteration(error) and not explain_misfit(error):
             raise
         if sys.flags.dev_mode:
             traceback.print_exc()
