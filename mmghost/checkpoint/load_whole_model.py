@@ -1,7 +1,8 @@
-from pathlib import Path
 from textwrap import shorten
 
 from mmengine.runner import load_checkpoint
+
+from mmghost.utils.inputs import check_input
 
 
 def load_whole_model(model, checkpoint):
@@ -18,8 +19,7 @@ def load_whole_model(model, checkpoint):
         FileNotFoundError: If there is no such file.
         ValueError: If it is of another model, or of its other form.
     """
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'there is no file {checkpoint}.')
+    check_input(checkpoint)
     try:
         loaded = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.engine.atomic_writes import write_atomically
+from mmghost.utils.inputs import check_input
 from mmghost.utils.mm_tools import config_scope
 from mmghost.version import __version__
 
@@ -41,8 +42,7 @@ def publish_checkpoint(config, checkpoint, out_dir, half=False):
         ValueError: If the weights are not all of those of the config's model and no others, or
             the checkpoint lacks the names of the classes.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'there is no file {config}.')
+    check_input(config)
     content = load_safely(fetch(checkpoint))
     meta = content.get('meta', {}) if isinstance(content, dict) else {}
     if not ('state_dict' in content and 'dataset_meta' in meta):
@@ -84,8 +84,7 @@ def find_published(config, folder):
     Raises:
         FileNotFoundError: If there is none, or no such config.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'there is no file {config}.')
+    check_input(config)
     stem = Path(config).stem
     for path in sorted(Path(folder).glob('*.pth')):
         if path.stem == f'{stem}-{named_sha256(path)}':

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
+from mmghost.utils.inputs import check_input
 from mmghost.utils.mm_tools import config_scope
 from mmghost.version import __version__
 
@@ -33,8 +34,7 @@ def deploy_checkpoint(config, checkpoint, out_file):
     if out_file.exists():
         raise FileExistsError(f'{out_file} exists: give another name.')
     for file in (config, checkpoint):
-        if not Path(file).is_file():
-            raise FileNotFoundError(f'there is no file {file}.')
+        check_input(file)
     config = Config.fromfile(config)
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)

@@ -13,6 +13,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
 from mmghost.utils import as_pair, check_int
+from mmghost.utils.inputs import check_input
 from mmghost.utils.mm_tools import config_scope
 
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
@@ -84,8 +85,7 @@ def export_model(
     if int8 and format != 'onnx':
         raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
     config, task = read_config(config, cfg_options)
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'there is no file {checkpoint}.')
+    check_input(checkpoint)
     if logits and task != 'segmentation':
         raise ValueError(f'logits are an option of segmentation, not of {task}.')
     init_default_scope(config_scope(config))

@@ -1,9 +1,8 @@
 """Configs of whole models."""
 
-from pathlib import Path
-
 from mmengine.config import Config
 
+from mmghost.utils.inputs import check_input
 from mmghost.utils.mm_tools import config_scope
 
 TASKS = dict(mmdet='detection', mmseg='segmentation', mmpretrain='classification')
@@ -24,8 +23,7 @@ def read_config(file, cfg_options=None):
         FileNotFoundError: If there is no such file.
         ValueError: If the config is of no package, or without test data.
     """
-    if not Path(file).is_file():
-        raise FileNotFoundError(f'there is no file {file}.')
+    check_input(file)
     config = Config.fromfile(file)
     config.merge_from_dict(cfg_options or {})
     scope = config_scope(config)

@@ -2,7 +2,6 @@
 
 import tempfile
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 from mmghost.checkpoint import check_sha256
 from mmghost.checkpoint.read_weights import fetch, load_safely
 from mmghost.utils.careful_runner import weights_must_fit
+from mmghost.utils.inputs import check_input
 from mmghost.utils.mistakes import explain
 from mmghost.utils.mm_tools import config_scope
 
@@ -130,8 +130,7 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
     """
     if not 0 <= options.get('score_thr', 0) <= 1:
         raise ValueError(f'score_thr must be from 0 to 1, but got {options["score_thr"]}.')
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'there is no file {config}.')
+    check_input(config)
     file = fetch(checkpoint)
     check_sha256(file)
     content = load_safely(file)

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from .argument_parser import options_suggested
 from .careful_runner import AUTO_SCALE_LR, careful_runner
+from .inputs import check_input
 from .mistakes import explain, mistakes_named
 from .outputs import check_file, check_folder
 
@@ -64,9 +65,8 @@ def run_mm_tool(name, description):
     if not files:
         sys.exit(f'error: no config file ({", ".join(SUFFIXES)}) is given.')
     config_file = Path(files[0])
-    if not config_file.is_file():
-        sys.exit(f'error: there is no config file {config_file}.')
     with mistakes_named():
+        check_input(config_file, 'config file')
         _run(name, config_file)
 
 

@@ -64,6 +64,7 @@ def samples(tmp_path_factory, scenes, folders, idx_folder):
         'v1': "model['backbone']['type'] = 'mmghost.GhostNet'",
         'gone': "test_dataloader['dataset']['data_root'] = 'no/such/folder'",
         'deep': "model['backbone']['out_indices'] = (4, 5)",
+        'misfit': "model['backbone']['widen_factor'] = 0.7",
     }
     for name, change in changes.items():
         (folder / f'{name}.py').write_text(f'{classifier}\n{change}\n')
@@ -425,6 +426,12 @@ TRAININGS = [
         'model.bbox_head has num_classes=3, but the training data has 10 classes',
     ),
     (('@v1.py', '--resume', '@other.pth'), 'is of another model: missing keys'),
+    (
+        ('@misfit.py',),
+        'the head (StackedLinearClsHead) does not fit the backbone, whose maps have 672 channels',
+    ),
+    (('goood.py',), 'no config file goood.py.'),
+    (('@goood.py',), "goood.py, did you mean 'good.py'?"),
 ]
 
 

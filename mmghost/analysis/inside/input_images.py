@@ -10,6 +10,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS
 
 from mmghost.deploy.metadata import input_channels
+from mmghost.utils.inputs import check_input
 
 
 class InputImage(NamedTuple):
@@ -72,8 +73,7 @@ def _test_data(config):
 
 def _read_file(config, model, name):
     """Run the test pipeline on a file, without what loads images and annotations in it."""
-    if not Path(name).is_file():
-        raise FileNotFoundError(f'there is no image {name}.')
+    check_input(name, 'image')
     flag = 'grayscale' if input_channels(model) == 1 else 'color'
     image = mmcv.imread(str(name), flag)
     if image is None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mmghost.utils import check_int
+from mmghost.utils.inputs import check_input
 
 from .export_module import FORMATS
 
@@ -28,8 +29,7 @@ def load_exported(file, threads=None):
     by_suffix = {runtime.SUFFIX: runtime for runtime in FORMATS.values()}
     if file.suffix not in by_suffix:
         raise ValueError(f'an exported file ends in one of {", ".join(by_suffix)}, not as {file}.')
-    if not file.is_file():
-        raise FileNotFoundError(f'there is no file {file}.')
+    check_input(file)
     if threads is not None:
         check_int('threads', threads, 1)
     runtime = by_suffix[file.suffix]
