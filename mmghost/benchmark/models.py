@@ -103,10 +103,16 @@ def build_model(name, width):
         Model: The network.
 
     Raises:
-        ValueError: If there is no such network.
+        ValueError: If there is no such network, or it does not run on images alone.
     """
     if is_config(name):
-        return Model(name, name, build_whole_model(name, width))
+        whole = build_whole_model(name, width)
+        if not whole.takes_images_alone:
+            raise ValueError(
+                f'{name} does not run on images alone, as two-stage detectors and transformers: '
+                'their speed is not measured.'
+            )
+        return Model(name, name, whole)
     if name not in NETWORKS:
         raise ValueError(
             f'there is no model {name!r}: give one of {", ".join(NETWORKS)}, or a config.'

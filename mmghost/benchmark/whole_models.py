@@ -10,21 +10,39 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from mmghost.utils.inputs import check_input
 from mmghost.utils.mm_tools import SUFFIXES, config_scope
 
 #: What takes the maps of the backbone, unless a neck with channels does
 HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'head')
+#: Parts of models that ask for the sizes of images
+ASKING = ('rpn_head', 'roi_head', 'encoder')
 
 
 class WholeModel(nn.Module):
-    """A model's raw outputs, before decoding, as a flat tuple of tensors."""
+    """A model's raw outputs, before decoding, as a flat tuple of tensors.
+
+    Two-stage detectors and transformers are told the sizes of the images, too, without which they
+    do not run.
+    """
 
     def __init__(self, model):
         super().__init__()
         self.model = model
+        self.takes_images_alone = not any(hasattr(model, part) for part in ASKING)
 
     def forward(self, x):
-        return tuple(_flatten(self.model(x, mode='tensor')))
+        samples = None if self.takes_images_alone else _describe(x)
+        return tuple(_flatten(self.model(x, samples, mode='tensor')))
+
+
+def _describe(images):
+    from mmdet.structures import DetDataSample
+
+    size = tuple(images.shape[2:])
+    names = ('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape')
+    meta = dict(dict.fromkeys(names, size), scale_factor=(1.0, 1.0))
+    return [DetDataSample(metainfo=meta) for _ in images]
 
 
 def _flatten(value):
@@ -59,10 +77,9 @@ def build_whole_model(name, width=1.0):
         config = copy.deepcopy(name)
     elif '::' in name:
         config = get_config(name)
-    elif Path(name).is_file():
-        config = Config.fromfile(name)
     else:
-        raise FileNotFoundError(f'there is no config file {name}.')
+        check_input(name, 'config file')
+        config = Config.fromfile(name)
     init_default_scope(config_scope(config))
     if width != 1.0:
         _widen(config.model, width)

@@ -43,8 +43,20 @@ def test_get_complexity(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ('name', 'printed'),
+    [
+        ('mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', 'model     41.'),
+        ('mmdet::detr/detr_r50_8xb2-150e_coco.py', 'model     41.'),
+    ],
+)
+def test_get_complexity_of_models_that_ask_for_more_than_images(name, printed, tmp_path):
+    words = (name, '--size', 128, 160)
+    assert printed in run_tool('analysis_tools/get_complexity.py', *words, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
     ('text', 'message'),
-    [(None, 'mine.py: [Errno 2] No such file'), ('model = dict()', 'mine.py: the config is for')],
+    [(None, 'there is no config file'), ('model = dict()', 'mine.py: the config is for')],
 )
 def test_get_complexity_names_what_is_wrong(text, message, tmp_path):
     config = tmp_path / 'mine.py'

@@ -1,17 +1,19 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
-from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
-
 from mmghost.analysis import count_complexity
+from mmghost.benchmark.whole_models import build_whole_model
+from mmghost.deploy.metadata import input_channels
 from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
-from mmghost.utils.mm_tools import config_scope
 
 
 def parse_args():
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='a detection, segmentation or classification config')
+    parser.add_argument(
+        'config',
+        help='a detection, segmentation or classification config: a file, or package::path for '
+        'one of an mm package',
+    )
     parser.add_argument(
         '--size', type=int, nargs=2, default=(224, 224), metavar=('H', 'W'), help='default: 224 224'
     )
@@ -21,11 +23,9 @@ def parse_args():
 def main():
     args = parse_args()
     with mistakes_named(args.config):
-        config = Config.fromfile(args.config)
-        init_default_scope(config_scope(config))
-        model = MODELS.build(config.model)
-        in_channels = config.model.backbone.get('in_channels', 3)
-        for name, part in (('model', model), ('backbone', model.backbone)):
+        whole = build_whole_model(args.config)
+        in_channels = input_channels(whole.model)
+        for name, part in (('model', whole), ('backbone', whole.model.backbone)):
             parameters, multiply_adds = count_complexity(part, args.size, in_channels)
             print(
                 f'{name:9} {parameters / 1e6:.2f} M parameters, {multiply_adds / 1e6:.1f} M '
