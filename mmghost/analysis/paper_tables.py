@@ -15,7 +15,7 @@ from .results import read_results, runs_of
 
 PAPERS = Path(__file__).with_name('papers.yml')
 UNITS = dict(M=1e6, G=1e9)
-AGREES, NEAR, DIFFERS = 'agrees', 'near', 'differs'
+AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
 NEAR_WITHIN = 0.01
 
 
@@ -52,6 +52,7 @@ class Table(NamedTuple):
     title: str
     units: dict
     rows: tuple
+    left_out: tuple
 
 
 def judge(measured, paper):
@@ -62,13 +63,16 @@ def judge(measured, paper):
         paper (str): As printed.
 
     Returns:
-        str: 'agrees' if it rounds or truncates to the paper's digits, 'near' if it is within 1 %,
-        else 'differs'.
+        str: 'agrees' if it rounds to the paper's digits, 'agrees cut off' if it begins with them,
+        'near' if it is within 1 %, else 'differs'.
     """
     decimals = len(paper.partition('.')[2])
     scaled = measured * 10**decimals
-    if int(paper.replace('.', '')) in (int(scaled), int(scaled + 0.5)):
+    digits = int(paper.replace('.', ''))
+    if digits == int(scaled + 0.5):
         return AGREES
+    if digits == int(scaled):
+        return CUT
     return NEAR if abs(measured / float(paper) - 1) <= NEAR_WITHIN else DIFFERS
 
 
@@ -140,7 +144,7 @@ def _measure_table(entry, configs, runs):
             count = count.parameters if column == 'params' else count.multiply_adds
             measured = count / UNITS[units[column]]
             cells.append(Cell(column, figure, measured, judge(measured, figure)))
-        agree = {cell.column for cell in cells if cell.verdict == AGREES}
+        agree = {cell.column for cell in cells if cell.verdict in (AGREES, CUT)}
         config = row['config'] if '::' in row['config'] else f'configs/{row["config"]}'
         rows.append(
             Row(
@@ -152,4 +156,5 @@ def _measure_table(entry, configs, runs):
                 tuple(column for column in row.get('agreed', ()) if column not in agree),
             )
         )
-    return Table(entry['paper'], entry['table'], entry['title'], units, tuple(rows))
+    left_out = tuple(entry.get('left_out', ()))
+    return Table(entry['paper'], entry['table'], entry['title'], units, tuple(rows), left_out)

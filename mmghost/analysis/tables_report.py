@@ -2,14 +2,14 @@
 
 from rich.table import Table as RichTable
 
-from .paper_tables import AGREES, DIFFERS, NEAR
+from .paper_tables import AGREES, CUT, DIFFERS, NEAR
 from .results import METRICS, summarise_runs
 
 HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
 QUOTED_UNITS = dict(
     top1='%', top5='%', AP='', AP50='', AP75='', APs='', APm='', APl='', mIoU='%', latency='ms'
 )
-COLOURS = {AGREES: 'green', NEAR: 'yellow', DIFFERS: 'red'}
+COLOURS = {AGREES: 'green', CUT: 'green', NEAR: 'yellow', DIFFERS: 'red'}
 
 
 def _quoted(row):
@@ -58,12 +58,12 @@ def summarise(tables):
         str: One sentence.
     """
     verdicts = [c.verdict for t in tables for r in t.rows for c in r.cells if c.verdict]
-    counts = {verdict: verdicts.count(verdict) for verdict in (AGREES, NEAR, DIFFERS)}
-    met = counts[AGREES] + counts[NEAR]
+    counts = {verdict: verdicts.count(verdict) for verdict in COLOURS}
+    met = len(verdicts) - counts[DIFFERS]
     share = f' ({met / len(verdicts):.0%} agree or are near)' if verdicts else ''
     return (
-        f'Of {len(verdicts)} measured cells {counts[AGREES]} agree, {counts[NEAR]} are near '
-        f'(within 1 %) and {counts[DIFFERS]} differ{share}.'
+        f'Of {len(verdicts)} measured cells {counts[AGREES]} agree when rounded, {counts[CUT]} '
+        f'when cut off, {counts[NEAR]} are near (within 1 %) and {counts[DIFFERS]} differ{share}.'
     )
 
 
@@ -76,6 +76,7 @@ def to_rich(table):
     rich = RichTable(
         'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours',
         title=f'{table.paper}, Table {table.number}: {table.title}',
+        caption=f'Left out: {", ".join(table.left_out)}' if table.left_out else None,
     )  # fmt: skip
     for row in table.rows:
         name, quoted, ours = row.name, _quoted(row), _ours(row)
@@ -104,9 +105,9 @@ def to_markdown(tables):
         '[papers.yml](../mmghost/analysis/papers.yml). Parameters, and multiply-adds of',
         'convolutions and linear layers, are measured with fvcore on the models of the configs,',
         'classification head included, at 224x224 or the size that the row names. A cell agrees if',
-        "what is measured rounds or truncates to the paper's digits, and is near within 1 %.",
-        "Accuracy and latency are the paper's, with the config that reproduces the row; ours are",
-        'the runs in `results/`.',
+        "what is measured rounds to the paper's digits, or is cut off to them, and is near within",
+        "1 %. Accuracy and latency are the paper's, with the config that reproduces the row; ours",
+        'are the runs in `results/`. Left out are models that OpenMMLab has no config of.',
         '',
         summarise(tables),
     ]
@@ -137,4 +138,6 @@ def to_markdown(tables):
         if notes:
             lines.append('')
             lines += [f'{index}. {note}' for index, note in enumerate(notes, 1)]
+        if table.left_out:
+            lines += ['', f'Left out: {", ".join(table.left_out)}.']
     return '\n'.join(lines) + '\n'
