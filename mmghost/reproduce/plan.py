@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmghost.utils import check_int
 
-from .data_sets import DataError, data_folder, find_faults
+from .data_sets import data_folder, find_faults
 from .prepare_data import can_be_made
 from .run import Run
 from .run_config import read_config
@@ -52,9 +52,6 @@ def sort_out_data(runs, data_root):
     Returns:
         tuple[list[Run], dict[str, list[Run]], set[Path]]: The runs with data; what is wrong with
         the data of the others; and the folders of configs that have to be made.
-
-    Raises:
-        DataError: If no run has its data.
     """
     faults, able, without, to_make = {}, [], {}, set()
     for run in runs:
@@ -67,8 +64,6 @@ def sort_out_data(runs, data_root):
             able.append(run)
         else:
             without.setdefault(faults[folder], []).append(run)
-    if not able:
-        raise DataError('; '.join(without) + '.')
     return able, without, to_make
 
 

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 
 from mmghost.analysis.results import METRICS
 
-from .data_sets import below_root
+from .data_sets import DataError, below_root
 from .estimate import by_results, by_step, in_words
 from .launch import Launch
 from .lock import Locked, locked
@@ -56,7 +56,7 @@ def reproduce(
         seeds (Sequence[int], optional): Defaults to the tables' own.
         launch (Launch): How trainings are started. Defaults to one process.
         overwrite (bool): Replace what was made with another config of the same name.
-        dry_run (bool): Print the plan, and do nothing.
+        dry_run (bool): Print the plan, rows without data too, and do nothing.
         console (rich.console.Console, optional): Where to print.
 
     Returns:
@@ -70,22 +70,24 @@ def reproduce(
     console = console or Console(soft_wrap=True)
     configs, work_dirs, results = Path(configs), Path(work_dirs), Path(results)
     launch.check()
-    runs = plan_runs(tables, rows, seeds, launch, configs, work_dirs, results)
-    runs, without, to_make = sort_out_data(runs, data_root)
+    planned = plan_runs(tables, rows, seeds, launch, configs, work_dirs, results)
+    runs, without, to_make = sort_out_data(planned, data_root)
+    missing = [run for lacking in without.values() for run in lacking]
+    if not runs and not dry_run:
+        raise DataError('; '.join(without) + '.')
     for fault, lacking in without.items():
         console.print(f'{fault}. Left out: {_titles(lacking)}.', style='yellow', markup=False)
     if not overwrite:
         refuse_other_content(runs)
     refuse_missing_weights(runs, configs)
     if dry_run:
-        _print_plan(runs, to_make, data_root, console)
+        _print_plan(planned, missing, to_make, data_root, console)
         return True
     for folder in sorted(to_make):
         make_data(folder, below_root(folder, data_root))
     failed = _do_all(runs, configs, data_root, console)
     for run, reason in failed.items():
         console.print(f'{run.title}: {reason}', style='red', markup=False)
-    missing = [run for lacking in without.values() for run in lacking]
     console.print(
         f'{len(runs) - len(failed)} of {len(runs) + len(missing)} recorded in {results}'
         + (f', {len(missing)} without data' if missing else '')
@@ -100,7 +102,7 @@ def _titles(runs):
     return '; '.join(dict.fromkeys(f'{run.row.table}, {run.row.name}' for run in runs))
 
 
-def _print_plan(runs, to_make, data_root, console):
+def _print_plan(runs, missing, to_make, data_root, console):
     for place in sorted(below_root(folder, data_root) for folder in to_make):
         if not place.exists():
             console.print(f'{place} will be made.', highlight=False)
@@ -120,6 +122,8 @@ def _print_plan(runs, to_make, data_root, console):
         total += seconds
         unknown += found is None
         to_do = 'go on' if run.is_begun() else 'train'
+        if run in missing:
+            to_do = 'get its data'
         table.add_row(run.title, to_do, in_words(seconds) if found else 'unknown', source)
     console.print(table)
     for run in left:

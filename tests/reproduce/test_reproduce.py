@@ -9,7 +9,7 @@ from in_process import PROCESSES, reproduce_and_die
 from mmengine.config.utils import MODULE2PACKAGE
 from rich.console import Console
 
-from mmghost.reproduce import reproduce
+from mmghost.reproduce import DataError, reproduce
 from mmghost.reproduce.lock import locked
 from mmghost.reproduce.run import Run, last_error
 
@@ -149,6 +149,19 @@ def test_dry_run_does_nothing(place, printed):
         '2 to do, one after the other about',
     ):
         assert words in said
+    assert sorted(path.name for path in place.iterdir()) == ['configs', 'tables.yml']
+
+
+def test_without_data_there_is_a_plan_only(place, printed):
+    config = place / 'configs/tiny/half.py'
+    config.write_text(config.read_text() + "train_dataloader['dataset']['data_root'] = 'data/coco'")
+    console, text = printed
+    assert reproduce(['tiny'], 'configs', 'results', rows=['1'], dry_run=True, console=console)
+    said = text()
+    assert 'COCO 2017 belongs in data/coco' in said and 'get its data' in said
+    assert 'mim train' in said and '2 to do' in said
+    with pytest.raises(DataError, match='COCO 2017 belongs in data/coco'):
+        reproduce(['tiny'], 'configs', 'results', rows=['1'])
     assert sorted(path.name for path in place.iterdir()) == ['configs', 'tables.yml']
 
 
