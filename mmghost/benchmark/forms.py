@@ -67,7 +67,8 @@ def make_form(model, form, train=False):
     Args:
         model (Model): The network, which stays as it is.
         form (str): One of :data:`TORCH_FORMS`. All but 'eager' are in channels_last memory format;
-            'compile' is compiled in the deploy form, where there is one, for inference.
+            'compile' is compiled in the deploy form, where there is one, for inference, and for
+            one size, whatever was compiled before.
         train (bool): For training, where no form has its batch norms folded. Defaults to False.
 
     Returns:
@@ -81,7 +82,7 @@ def make_form(model, form, train=False):
         module.to(memory_format=torch.channels_last)
     if form == 'amp':
         module = Autocast(module).train(train)
-    return torch.compile(module) if form == 'compile' else module
+    return torch.compile(module, dynamic=False) if form == 'compile' else module
 
 
 def lay_out(image, form):
