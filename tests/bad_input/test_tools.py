@@ -9,7 +9,7 @@ import pytest
 import timm
 import tool_runs
 import torch
-from helpers import ROOT
+from helpers import ROOT, exports
 from mmengine.config import Config
 from mmengine.runner import runner
 from PIL import Image
@@ -314,8 +314,13 @@ WRITERS = [
     ),
     ('export.py', (*EXPORT, '-o', 'taken/out.pt2'), 'taken is not a folder'),
     ('export.py', (*EXPORT, '-o', 'out.onnx'), 'ends in .pt2, not as out.onnx'),
-    ('export.py', (*EXPORT, '-o', 'out.pt2', '--int8', '0'), 'int8 must be an integer >= 1'),
-    ('export.py', (*EXPORT, '-o', 'out.pt2', '--shape', '0', '0'), 'shape must be an integer >= 1'),
+    *[
+        pytest.param('export.py', (*EXPORT, '-o', 'out.pt2', *words), message, marks=exports)
+        for words, message in [
+            (('--int8', '0'), 'int8 must be an integer >= 1'),
+            (('--shape', '0', '0'), 'shape must be an integer >= 1'),
+        ]
+    ],
     ('test_exported.py', ('@good.py', '@good.pth'), 'ends in one of .onnx, .xml, .tflite, .pt2'),
     ('benchmark.py', ('--json', 'taken/out.json'), 'taken is not a folder'),
     ('benchmark.py', ('--json', '.'), '. is a folder'),
