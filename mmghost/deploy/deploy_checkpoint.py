@@ -33,8 +33,7 @@ def deploy_checkpoint(config, checkpoint, out_file):
     out_file = Path(out_file)
     if out_file.exists():
         raise FileExistsError(f'{out_file} exists: give another name.')
-    for file in (config, checkpoint):
-        check_input(file)
+    check_input(config)
     config = Config.fromfile(config)
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)

@@ -13,7 +13,6 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
 from mmghost.utils import as_pair, check_int
-from mmghost.utils.inputs import check_input
 from mmghost.utils.mm_tools import config_scope
 
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
@@ -85,7 +84,6 @@ def export_model(
     if int8 and format != 'onnx':
         raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
     config, task = read_config(config, cfg_options)
-    check_input(checkpoint)
     if logits and task != 'segmentation':
         raise ValueError(f'logits are an option of segmentation, not of {task}.')
     init_default_scope(config_scope(config))
@@ -93,6 +91,7 @@ def export_model(
     size = as_pair('shape', shape, 1) if shape else test_input_size(config)
     meta = load_whole_model(model, checkpoint)
     metadata = describe(config, meta, model, task, size, normalize_inside)
+    divisor = metadata['preprocessing']['pad']['divisor']
 
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
@@ -102,7 +101,7 @@ def export_model(
     target = 'torch' if int8 else choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = example_image(config, model, size, normalize_inside)
-    _check_size(original, image, metadata['preprocessing']['pad']['divisor'])
+    _check_size(original, image, divisor)
 
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
@@ -117,7 +116,6 @@ def export_model(
         tolerances = [float('inf')] * 2 if int8 else [TOLERANCE, EDGES_TOLERANCE]
         apart = check(tolerances[0], image, source)
         if dynamic:
-            divisor = metadata['preprocessing']['pad']['divisor']
             other = _another_shape(image, dynamic, divisor)
             check(tolerances[1], other, f'{source} in another shape')
         for part in sorted(Path(folder).iterdir(), key=lambda part: part == draft):

@@ -89,7 +89,7 @@ def reproduce(
     for run, reason in failed.items():
         console.print(f'{run.title}: {reason}', style='red', markup=False)
     console.print(
-        f'{len(runs) - len(failed)} of {len(runs) + len(missing)} recorded in {results}'
+        f'{len(runs) - len(failed)} of {len(planned)} recorded in {results}'
         + (f', {len(missing)} without data' if missing else '')
         + (f', {len(failed)} not done' if failed else '')
         + '.',

@@ -44,10 +44,7 @@ def _reason(error, frame, taker):
     if match := _FEATURES.search(message):
         return f'it takes {match[2]} features where it is given {match[1]}'
     takes_maps = frame.f_code.co_name in ('forward', '_transform_inputs')
-    if (
-        isinstance(error, (AssertionError, IndexError))
-        and frame.f_locals.get('self') is taker
-        and takes_maps
-    ):
+    in_taker = takes_maps and frame.f_locals.get('self') is taker
+    if in_taker and isinstance(error, (AssertionError, IndexError)):
         return 'it takes another number of maps'
     return None

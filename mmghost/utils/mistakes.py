@@ -145,7 +145,8 @@ def mistakes_named(subject=None):
     not fit each other: that is not in what the user gave. ``python -X dev`` shows it in any case.
 
     Args:
-        subject (str, optional): What the line begins with, a file for one. Defaults to None.
+        subject (str, optional): What the line begins with where it does not name it, a file for
+            one. Defaults to None.
     """
     try:
         yield
@@ -154,4 +155,6 @@ def mistakes_named(subject=None):
             raise
         if sys.flags.dev_mode:
             traceback.print_exc()
-        sys.exit(f'error: {subject}: {explain(error)}' if subject else f'error: {explain(error)}')
+        reason = explain(error)
+        named = subject is None or subject in reason
+        sys.exit(f'error: {reason}' if named else f'error: {subject}: {reason}')
