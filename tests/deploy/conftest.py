@@ -3,7 +3,7 @@ import torch
 from helpers import CONFIGS
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
+from settled_models import settle_model
 
 DEMOS = dict(
     detection='detection/yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py',
@@ -26,23 +26,6 @@ NARROW = dict(
         backbone=dict(widen_factor=0.5), head=dict(in_channels=480, mid_channels=[32])
     ),
 )
-
-
-def settle_model(model):
-    """Give a model statistics that are those of its features, and outputs that vary."""
-    model.init_weights()
-    channels = next(model.backbone.parameters()).shape[1]
-    for module in model.train().modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the plain mean
-    with torch.no_grad():
-        for _ in range(2):
-            model(torch.randn(2, channels, 64, 96))
-        if hasattr(model, 'bbox_head'):
-            for conv in getattr(model.bbox_head, 'convs_pred', ()):
-                conv.weight.normal_(0, 0.2)
-                conv.bias.fill_(-1)
-    return model.eval()
 
 
 @pytest.fixture(scope='session')

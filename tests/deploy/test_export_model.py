@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from conftest import settle_model
 from helpers import ROOT, exports
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
+from settled_models import settle_model
 from tool_runs import run_tool
 
 from mmghost.deploy.differences import difference
