@@ -6,9 +6,9 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.utils.whole_models import build_whole_model, is_config
 
 from .weights import settle
-from .whole_models import build_whole_model, is_config
 
 MAPS = (0, 1, 2, 3, 4)
 #: Version and family of timm's networks

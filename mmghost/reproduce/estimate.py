@@ -6,7 +6,7 @@ from statistics import mean
 import torch
 
 from mmghost.benchmark.training import TrainingStep
-from mmghost.benchmark.whole_models import build_whole_model
+from mmghost.utils.whole_models import build_whole_model
 
 from .data_sets import train_count
 

@@ -6,13 +6,6 @@ from helpers import CONFIGS
 from mmghost.benchmark.models import NETWORKS, build_models
 from mmghost.benchmark.weights import settle
 
-YOLO = str(CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py')
-DEEPLAB = str(
-    CONFIGS / 'segmentation' / 'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py'
-)
-CLASSIFIER = str(CONFIGS / 'classification' / 'ghostnet-1.0x-self-attention_8xb128_in1k.py')
-MOBILENET_YOLO = 'mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py'
-
 
 def test_networks_give_five_maps():
     x = torch.randn(1, 3, 64, 96)
@@ -45,17 +38,6 @@ def test_timms_last_map_is_the_end_of_its_last_stage():
     with torch.no_grad():
         found = whole.blocks[-1](model.module(x)[-1])
         torch.testing.assert_close(found, whole.forward_features(x))
-
-
-@pytest.mark.parametrize('name', [YOLO, DEEPLAB, CLASSIFIER, MOBILENET_YOLO])
-def test_whole_models_at_another_width(name):
-    wide, narrow = (build_models([name], width)[0].module for width in (1.0, 0.5))
-    x = torch.randn(1, 3, 64, 96)
-    with torch.no_grad():
-        pairs = list(zip(wide(x), narrow(x)))
-    assert pairs and all(one.shape == other.shape for one, other in pairs)
-    one, other = (sum(p.numel() for p in module.parameters()) for module in (wide, narrow))
-    assert one > 1.2 * other
 
 
 def test_settled_statistics_are_those_of_the_features():
@@ -93,9 +75,3 @@ def test_models_that_need_more_than_images_are_refused():
     config = str(CONFIGS / 'detection' / 'faster-rcnn_ghostnet-1.1x_fpn_1x_coco.py')
     with pytest.raises(ValueError, match='faster-rcnn.* does not run on images alone'):
         build_models([config])
-
-
-def test_backbones_without_a_width_are_refused():
-    config = str(CONFIGS / 'classification' / 'resnet56_8xb16_cifar10.py')
-    with pytest.raises(ValueError, match='has no width'):
-        build_models([config], 0.5)

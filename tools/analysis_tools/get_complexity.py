@@ -1,10 +1,10 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
 from mmghost.analysis import count_complexity
-from mmghost.benchmark.whole_models import build_whole_model
 from mmghost.deploy.metadata import input_channels
 from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.whole_models import build_whole_model
 
 
 def parse_args():
