@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from .bicubic_products import BicubicProducts
 from .exact_nearest import ExactNearest
 from .packages import require
 from .quiet import quiet
@@ -19,7 +20,7 @@ def require_packages(to_export=True):
 
 
 def write(module, example, file, dynamic, text, output_names):
-    with quiet(), ExactNearest():
+    with quiet(), ExactNearest(), BicubicProducts():
         import litert_torch
 
         content = litert_torch.convert(module, (example,)).model_content()

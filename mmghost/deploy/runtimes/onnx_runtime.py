@@ -5,6 +5,7 @@ import json
 import numpy as np
 import torch
 
+from .bicubic_products import BicubicProducts
 from .packages import require
 from .quiet import quiet
 from .trace import trace
@@ -51,7 +52,8 @@ def to_onnx(module, example, dynamic, text, output_names):
 def write(module, example, file, dynamic, text, output_names):
     from .onnx_order import compute_maps_in_order
 
-    model = to_onnx(module, example, dynamic, text, output_names)
+    with BicubicProducts():
+        model = to_onnx(module, example, dynamic, text, output_names)
     compute_maps_in_order(model)
     file.write_bytes(model.SerializeToString())
 

@@ -75,6 +75,22 @@ class Listed(nn.Module):
 
 
 @exports
+@pytest.mark.parametrize('format', FORMATS)
+def test_bicubic_upsampling(format, tmp_path):
+    if format == 'litert':
+        pytest.importorskip('litert_torch')
+    layer = Listed(randomise(DFCAttention(4, 8, upsample='bicubic'))).eval()
+    for dynamic in ((), ('size',)):
+        if dynamic and 'size' not in FORMATS[format].DYNAMIC:
+            continue
+        file = tmp_path / f'layer{len(dynamic)}{FORMATS[format].SUFFIX}'
+        export_module(layer, torch.randn(1, 4, 15, 10), file, format, dynamic)
+        exported = load_exported(file)
+        for size in ((15, 10), (8, 31)) if dynamic else ((15, 10),):
+            assert_same_outputs(exported, layer, 1, 4, *size)
+
+
+@exports
 @pytest.mark.parametrize(
     'layer', [DFCAttention(4, 8, dilation=2), MobileViTAttention(4, 8, dilation=2, num_heads=1)]
 )
