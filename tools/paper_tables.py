@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from mmghost.analysis import measure_tables, summarise, to_markdown, to_rich
+from mmghost.benchmark import read_benchmarks
 from mmghost.utils.argument_parser import ArgumentParser
 from mmghost.utils.mistakes import mistakes_named
 from mmghost.utils.wide_console import wide_console
@@ -27,7 +28,13 @@ def main():
     if args.markdown and (args.paper or args.table is not None):
         sys.exit('error: --markdown writes all tables: leave --paper and --table out.')
     with mistakes_named():
-        tables = measure_tables(ROOT / 'configs', ROOT / 'results', args.paper, args.table)
+        tables = measure_tables(
+            ROOT / 'configs',
+            ROOT / 'results',
+            args.paper,
+            args.table,
+            read_benchmarks(ROOT / 'docs' / 'benchmarks'),
+        )
     console = wide_console()
     for table in tables:
         console.print(to_rich(table))

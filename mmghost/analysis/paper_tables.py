@@ -11,7 +11,8 @@ from mmengine.hub import get_config
 from mmengine.registry import MODELS, init_default_scope
 
 from .complexity import count_complexity
-from .results import read_results, runs_of
+from .latencies import Slowdown, compare_latencies
+from .results import config_path, read_results, runs_of
 
 PAPERS = Path(__file__).with_name('papers.yml')
 UNITS = dict(M=1e6, G=1e9)
@@ -34,7 +35,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A system of a paper's table: its cells, how it is reproduced, and what is lost."""
+    """A system of a paper's table: its cells, how it is reproduced, what is lost, its latency."""
 
     name: str
     config: str
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     results: tuple
     note: str
     lost: tuple
+    slowdown: Slowdown | None
 
 
 class Table(NamedTuple):
@@ -104,7 +106,7 @@ def measure_row(row, configs):
     return _count(name, configs, options, size, part, operators)
 
 
-def measure_tables(configs, results=None, paper=None, number=None):
+def measure_tables(configs, results=None, paper=None, number=None, benchmarks=()):
     """Measure the papers' tables.
 
     Args:
@@ -112,6 +114,8 @@ def measure_tables(configs, results=None, paper=None, number=None):
         results (str | Path, optional): Folder of our own results. Defaults to None.
         paper (str, optional): 'GhostNet' or 'GhostNetV2' only. Defaults to both.
         number (int, optional): Tables of that number only. Defaults to all.
+        benchmarks (Sequence[dict]): As :func:`mmghost.benchmark.read_benchmarks` gives them, to
+            look latencies up in. Defaults to none.
 
     Returns:
         list[Table]: The tables, in the papers' order.
@@ -128,11 +132,17 @@ def measure_tables(configs, results=None, paper=None, number=None):
         known = ', '.join(f'{entry["paper"]} {entry["table"]}' for entry in load(PAPERS))
         raise ValueError(f'there is no such table, but {known}.')
     runs = read_results(results) if results else []
-    return [_measure_table(entry, configs, runs) for entry in chosen]
+    return [_measure_table(entry, configs, runs, benchmarks) for entry in chosen]
 
 
-def _measure_table(entry, configs, runs):
+def _measure_table(entry, configs, runs, benchmarks):
     units = entry['units']
+    latencies = {
+        config_path(row): float(row['cells']['latency'])
+        for row in entry['rows']
+        if 'latency' in row['cells']
+    }
+    slowdowns = compare_latencies(latencies, benchmarks)
     rows = []
     for row in entry['rows']:
         cells = []
@@ -145,15 +155,15 @@ def _measure_table(entry, configs, runs):
             measured = count / UNITS[units[column]]
             cells.append(Cell(column, figure, measured, judge(measured, figure)))
         agree = {cell.column for cell in cells if cell.verdict in (AGREES, CUT)}
-        config = row['config'] if '::' in row['config'] else f'configs/{row["config"]}'
         rows.append(
             Row(
                 row['name'],
-                config,
+                config_path(row),
                 tuple(cells),
                 runs_of(row, runs),
                 row.get('note', ''),
                 tuple(column for column in row.get('agreed', ()) if column not in agree),
+                slowdowns.get(config_path(row)),
             )
         )
     left_out = tuple(entry.get('left_out', ()))

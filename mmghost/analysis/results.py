@@ -57,6 +57,18 @@ def read_results(folder):
     return runs
 
 
+def config_path(row):
+    """Name a row's config as runs and benchmarks name it.
+
+    Args:
+        row (dict): Of papers.yml or comparison.yml.
+
+    Returns:
+        str: Its path within the repository, or ``package::path``.
+    """
+    return row['config'] if '::' in row['config'] else f'configs/{row["config"]}'
+
+
 def runs_of(row, runs):
     """Pick a row's runs.
 
@@ -67,7 +79,7 @@ def runs_of(row, runs):
     Returns:
         tuple[dict]: Those of its config with what it changes in it, by seed.
     """
-    config = row['config'] if '::' in row['config'] else f'configs/{row["config"]}'
+    config = config_path(row)
     options = row.get('options', {})
     found = (run for run in runs if (run['config'], run.get('options', {})) == (config, options))
     return tuple(sorted(found, key=lambda run: run['seed']))

@@ -22,7 +22,19 @@ def _quoted(row):
 
 
 def _ours(row):
-    """What our runs give for what the paper says: means and deviations over seeds."""
+    """What our runs give for what the paper says."""
+    return ', '.join(filter(None, (_learned(row), _slowdown(row))))
+
+
+def _slowdown(row):
+    if row.slowdown is None:
+        return ''
+    paper, measured = row.slowdown
+    return f"latency {measured:.2f} of the first row's (the paper's: {paper:.2f})"
+
+
+def _learned(row):
+    """Means and deviations over seeds."""
     found = []
     for cell in row.cells:
         summary = summarise_runs(row.results, cell.column) if cell.column in METRICS else None
@@ -107,7 +119,8 @@ def to_markdown(tables):
         'classification head included, at 224x224 or the size that the row names. A cell agrees if',
         "what is measured rounds to the paper's digits, or is cut off to them, and is near within",
         "1 %. Accuracy and latency are the paper's, with the config that reproduces the row; ours",
-        'are the runs in `results/`. Left out are models that OpenMMLab has no config of.',
+        "are the runs in `results/`, and latencies over the first row's in LiteRT, as in",
+        '[performance.md](performance.md). Left out are models that OpenMMLab has no config of.',
         '',
         summarise(tables),
     ]

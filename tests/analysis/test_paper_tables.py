@@ -8,6 +8,7 @@ from tool_runs import run_tool
 from mmghost.analysis import measure_tables, summarise, to_markdown
 from mmghost.analysis.paper_tables import PAPERS, judge
 from mmghost.analysis.results import read_results
+from mmghost.benchmark import read_benchmarks
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,25 @@ def test_measured_table_and_its_markdown(tmp_path):
     assert summarise([table]).startswith('Of 8 measured cells 4 agree when rounded, 1 when cut off')
 
 
+def test_latencies_are_compared_with_the_first_rows():
+    folder = 'configs/classification/'
+    ratios = {'ghostnet-1.0x': 1, 'ghostnet-1.0x-self-attention': 3, 'ghostnetv2-1.0x': 1.25}
+    results = [
+        dict(model=f'{folder}{stem}_8xb128_in1k.py', form=form, seconds=[ratio, 2 * ratio])
+        for form in ('onnxruntime', 'litert')
+        for stem, ratio in ratios.items()
+    ]
+    timed = [dict(settings=[dict(results=results[:3])]), dict(settings=[dict(results=results)])]
+    (table,) = measure_tables(CONFIGS, None, 'GhostNetV2', 1, timed)
+    first, attention, dfc = (row.slowdown for row in table.rows)
+    assert first is None and attention == (72.3 / 31.1, 3)
+    assert dfc == (37.5 / 31.1, 1.25)
+    page = to_markdown([table])
+    assert "latency 37.5 ms | latency 1.25 of the first row's (the paper's: 1.21) |" in page
+    (table,) = measure_tables(CONFIGS, None, 'GhostNetV2', 1, timed[:1])
+    assert all(row.slowdown is None for row in table.rows)
+
+
 def test_a_cell_that_no_longer_agrees_is_lost(tmp_path, monkeypatch):
     entry = next(t for t in load(PAPERS) if (t['paper'], t['table']) == ('GhostNetV2', 8))
     entry['rows'] = entry['rows'][:1]
@@ -117,6 +137,16 @@ def test_tables_page_is_up_to_date():
                 assert figure in page
         if 'left_out' in table:
             assert f'Left out: {", ".join(table["left_out"])}.' in page
+
+
+def test_tables_page_has_the_latencies_of_the_benchmarks():
+    (table,) = measure_tables(
+        CONFIGS, None, 'GhostNetV2', 1, read_benchmarks(ROOT / 'docs' / 'benchmarks')
+    )
+    rows = [line for line in to_markdown([table]).splitlines() if "the first row's (the" in line]
+    assert len(rows) == 2
+    page = (ROOT / 'docs' / 'tables.md').read_text()
+    assert all(row in page for row in rows)
 
 
 def test_tool(tmp_path):
