@@ -74,12 +74,9 @@ def test_training(models, forms):
 
 
 @exports
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ('form', 'package'),
-    [
-        pytest.param('onnxruntime', 'onnxscript', marks=pytest.mark.slow),
-        ('openvino', 'openvino'),
-    ],
+    ('form', 'package'), [('onnxruntime', 'onnxscript'), ('openvino', 'openvino')]
 )
 def test_other_runtimes(form, package):
     pytest.importorskip(package)

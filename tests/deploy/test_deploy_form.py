@@ -46,8 +46,7 @@ def has_packed_blocks(backbone):
     [
         0.5,
         1.0,
-        1.3,
-        *(pytest.param(width, marks=pytest.mark.slow) for width in (1.1, 1.4, 1.6, 1.7)),
+        *(pytest.param(width, marks=pytest.mark.slow) for width in (1.1, 1.3, 1.4, 1.6, 1.7)),
     ],
 )
 def test_every_width(backbone_class, width):

@@ -48,6 +48,7 @@ def test_any_shape(detector, load_demo):
         assert difference(exported(image.numpy()), expected, 'detection', shape[2:]) < 2e-2
 
 
+@pytest.mark.slow
 def test_any_shape_in_openvino(demo_files, load_demo, tmp_path):
     model, _ = load_demo('classification')
     file = tmp_path / 'classifier.xml'

@@ -26,7 +26,9 @@ TASKS = dict(
 SIGKILLED = -signal.SIGKILL
 
 
-@pytest.fixture(params=TASKS)
+@pytest.fixture(
+    params=['detection', 'segmentation', pytest.param('classification', marks=pytest.mark.slow)]
+)
 def task(request, tmp_path, scenes, folders):
     """Two folders with the config of eight iterations, four an epoch, and a checkpoint at 3, 6."""
     text, options = TASKS[request.param]

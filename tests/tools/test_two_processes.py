@@ -80,6 +80,7 @@ def weights(work_dir, epoch=2):
     return torch.load(work_dir / f'epoch_{epoch}.pth', weights_only=True)['state_dict']
 
 
+@pytest.mark.slow
 def test_two_of_four_follow_one_of_eight(folder):
     """To 1 % of what the first iteration changed; rounding grows from one to the next."""
     start = torch.load(folder / 'start.pth', weights_only=True)
