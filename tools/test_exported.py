@@ -23,7 +23,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with mistakes_named(within_iterations=True):
         evaluate_exported(**vars(args))
 
 

@@ -138,20 +138,24 @@ def _is_of_an_iteration(error):
 
 
 @contextmanager
-def mistakes_named(subject=None):
+def mistakes_named(subject=None, within_iterations=False):
     """End the program with one line, and exit status 1, where it fails.
 
-    What fails within an iteration of a training keeps its traceback, unless parts of the model do
-    not fit each other: that is not in what the user gave. ``python -X dev`` shows it in any case.
+    What fails within an iteration keeps its traceback, unless parts of the model do not fit each
+    other or ``within_iterations``: that is not in what the user gave. ``python -X dev`` shows it in
+    any case.
 
     Args:
         subject (str, optional): What the line begins with where it does not name it, a file for
             one. Defaults to None.
+        within_iterations (bool): Whether what fails within an iteration is a mistake, too.
+            Defaults to False.
     """
     try:
         yield
     except Exception as error:
-        if _is_of_an_iteration(error) and not explain_misfit(error):
+        unexpected = _is_of_an_iteration(error) and not within_iterations
+        if unexpected and not explain_misfit(error):
             raise
         if sys.flags.dev_mode:
             traceback.print_exc()

@@ -260,6 +260,10 @@ def test_tools(demo_files, files, tmp_path):
     failed = run('test_exported.py', demo_files['detection'][0], tmp_path / 'classifier.pt2')
     assert failed.returncode == 1 and 'Traceback' not in failed.stderr
     assert 'error: the config is for detection' in failed.stderr
+    larger = 'test_dataloader.dataset.pipeline.0.scale=64'
+    failed = run('test_exported.py', config, tmp_path / 'classifier.pt2', '--cfg-options', larger)
+    assert failed.returncode == 1 and 'Traceback' not in failed.stderr
+    assert 'an image of 64x64 does not fit into the input of 48x48' in failed.stderr
 
 
 BLOCK = """

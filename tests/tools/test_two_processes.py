@@ -19,6 +19,8 @@ from mmengine.fileio import load
 from mmengine.registry import MODELS, init_default_scope
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
+pytestmark = pytest.mark.slow
+
 COMMON = """
 custom_imports = dict(imports=['mmghost'])
 env_cfg = dict(dist_cfg=dict(backend='gloo'))
@@ -80,7 +82,6 @@ def weights(work_dir, epoch=2):
     return torch.load(work_dir / f'epoch_{epoch}.pth', weights_only=True)['state_dict']
 
 
-@pytest.mark.slow
 def test_two_of_four_follow_one_of_eight(folder):
     """To 1 % of what the first iteration changed; rounding grows from one to the next."""
     start = torch.load(folder / 'start.pth', weights_only=True)
@@ -95,7 +96,6 @@ def test_two_of_four_follow_one_of_eight(folder):
         assert off < 0.01 * change, part
 
 
-@pytest.mark.slow
 def test_a_resumed_run_ends_like_one_that_never_stopped(folder):
     resumed = folder / 'resumed'
     resumed.mkdir()
@@ -125,7 +125,6 @@ def test_one_killed_process_ends_the_run(folder):
     assert run.wait(timeout=60) != 0
 
 
-@pytest.mark.slow
 def test_mim_trains_and_resumes(folder):
     words = ('-m', 'mim', 'train', MODULE2PACKAGE['mmpretrain'], 'config.py', '--work-dir', 'mim')
     words = (*words, '--launcher', 'pytorch', '--gpus', '2')
@@ -150,7 +149,6 @@ sys.exit(max(process.wait() for process in processes))
 """
 
 
-@pytest.mark.slow
 def test_slurm_is_passed_through(folder, tmp_path):
     """With stand-ins for Slurm's commands, which start the processes on this machine."""
     for name, text in (('srun', SRUN.format(python=sys.executable)), ('scontrol', SCONTROL)):
@@ -185,7 +183,6 @@ def detections(folder, processes, checkpoint):
     return metrics, [{key: value.tolist() for key, value in found.items()} for found in boxes]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     'text', [DETECTION, SEGMENTATION, CLASSIFICATION], ids=['mmdet', 'mmseg', 'mmpretrain']
 )

@@ -98,7 +98,11 @@ def test_dilated_attention_is_left_to_openvino(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('target', 'dynamic'), [('torch', ()), ('openvino-dynamic', ('batch', 'size'))]
+    ('target', 'dynamic'),
+    [
+        ('torch', ()),
+        pytest.param('openvino-dynamic', ('batch', 'size'), marks=pytest.mark.slow),
+    ],
 )
 def test_others_are_left_to_openvino(model, target, dynamic, tmp_path):
     file = tmp_path / 'model.xml'
