@@ -141,15 +141,14 @@ def _is_of_an_iteration(error):
 def mistakes_named(subject=None, within_iterations=False):
     """End the program with one line, and exit status 1, where it fails.
 
-    What fails within an iteration keeps its traceback, unless parts of the model do not fit each
-    other or ``within_iterations``: that is not in what the user gave. ``python -X dev`` shows it in
-    any case.
+    What fails within an iteration is not in what the user gave, and keeps its traceback, unless
+    parts of the model do not fit each other. ``python -X dev`` shows the traceback in any case.
 
     Args:
         subject (str, optional): What the line begins with where it does not name it, a file for
             one. Defaults to None.
-        within_iterations (bool): Whether what fails within an iteration is a mistake, too.
-            Defaults to False.
+        within_iterations (bool): Whether to name what fails within an iteration as well, for
+            programs that run no code of the user. Defaults to False.
     """
     try:
         yield
