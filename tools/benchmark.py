@@ -23,8 +23,7 @@ from mmghost.benchmark import (
 )
 from mmghost.benchmark.forms import FORMS
 from mmghost.benchmark.models import NETWORKS
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.wide_console import wide_console
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
@@ -129,7 +128,7 @@ def run(args):
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         write_markdown() if args.markdown else run(args)
 
 

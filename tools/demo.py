@@ -11,8 +11,7 @@ from mmghost.demo import (
     run_detection_demo,
     run_segmentation_demo,
 )
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 DEMOS = dict(
@@ -44,7 +43,7 @@ def main():
     args = {name: value for name, value in vars(parse_args()).items() if value is not None}
     task = args.pop('task')
     args.setdefault('work_dir', f'work_dirs/demo-{task}')
-    with mistakes_named():
+    with one_line_errors():
         DEMOS[task](CONFIGS / DEMO_CONFIGS[task], **args)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from mmghost.analysis import measure_tables, summarise, to_markdown, to_rich
 from mmghost.benchmark import read_benchmarks
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.wide_console import wide_console
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +26,7 @@ def main():
     args = parse_args()
     if args.markdown and (args.paper or args.table is not None):
         sys.exit('error: --markdown writes all tables: leave --paper and --table out.')
-    with mistakes_named():
+    with one_line_errors():
         tables = measure_tables(
             ROOT / 'configs',
             ROOT / 'results',

@@ -8,8 +8,7 @@ from mmengine.config import DictAction
 from mmghost.checkpoint import find_published
 from mmghost.demo import DEMO_CONFIGS
 from mmghost.inference import TASKS, predict_images
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,7 +50,7 @@ def main():
     task = args['task']
     args.setdefault('config', ROOT / 'configs' / DEMO_CONFIGS[task])
     args.setdefault('out_dir', Path('predictions', task))
-    with mistakes_named():
+    with one_line_errors():
         if 'checkpoint' not in args:
             args['checkpoint'] = find_published(args['config'], ROOT / 'checkpoints')
         failures = predict_images(args.pop('images'), **args)

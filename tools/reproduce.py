@@ -10,8 +10,7 @@ from pathlib import Path
 
 from mmghost.reproduce import Launch, reproduce, table_names
 from mmghost.reproduce.launch import LAUNCHERS
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 STOPPED = 130
@@ -68,7 +67,7 @@ def main():
     launch = Launch(**{name: args.pop(name) for name in Launch._fields})
     args['work_dirs'] = args.pop('work_dir')
     try:
-        with mistakes_named():
+        with one_line_errors():
             complete = reproduce(args.pop('tables'), ROOT / 'configs', launch=launch, **args)
     except KeyboardInterrupt:
         print('Stopped; the same command goes on from here.', file=sys.stderr)

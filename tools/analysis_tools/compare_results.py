@@ -4,9 +4,8 @@ from pathlib import Path
 
 from mmghost.analysis.comparison import CURVES, comparison_page, read_comparison
 from mmghost.analysis.learning_curves import draw_learning_curves
-from mmghost.engine import write_atomically
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
+from mmghost.utils.files import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -20,7 +19,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         page = comparison_page(args.results, ROOT / 'configs')
         tables = read_comparison(args.results)
         out_dir = Path(args.out_dir)

@@ -14,7 +14,7 @@ from mmghost.analysis.inside import (
     save_figure,
     trained_model,
 )
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import one_line_errors
 from mmghost.utils.wide_console import wide_console
 
 
@@ -59,7 +59,7 @@ def run(args):
 
 def main():
     args = parse_inside_args(__doc__, add_options)
-    with mistakes_named():
+    with one_line_errors():
         run(args)
 
 

@@ -1,8 +1,7 @@
 """Make the fashion scenes, a detection and segmentation data set of real Fashion-MNIST images."""
 
 from mmghost.datasets import find_fashion_mnist, make_fashion_scenes
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 
 def parse_args():
@@ -28,7 +27,7 @@ def parse_args():
 def main():
     args = vars(parse_args())
     out_dir, source = args.pop('out_dir'), args.pop('source')
-    with mistakes_named():
+    with one_line_errors():
         source = find_fashion_mnist(source)
         made = make_fashion_scenes(out_dir, source, **args)
     print(f'{out_dir}: made from {source}' if made else f'{out_dir}: up to date')

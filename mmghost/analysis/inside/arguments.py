@@ -4,7 +4,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmghost.utils.argument_parser import ArgumentParser
+from mmghost.utils.command_line import ArgumentParser
 
 
 def parse_inside_args(description, add_options):

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmghost.engine.atomic_writes import write_atomically
+from mmghost.utils.files import write_atomically
 from mmghost.utils.outputs import check_folder
 
 WIDTH = 12  # inches, of 100 pixels

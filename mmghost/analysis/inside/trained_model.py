@@ -4,7 +4,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
 from mmghost.deploy.read_config import read_config
-from mmghost.utils.mm_tools import config_scope
+from mmghost.utils.configs import config_scope
 
 
 def trained_model(config, checkpoint, cfg_options=None):
