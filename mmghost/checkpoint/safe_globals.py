@@ -23,7 +23,7 @@ _FUNCTIONS = {
 
 def _function_of(owner, name):
     """Stand in for ``getattr``, which pickle calls for a class's function."""
-    if owner not in _FUNCTIONS or name not in _FUNCTIONS[owner]:
+    if not isinstance(owner, type) or name not in _FUNCTIONS.get(owner, ()):
         raise pickle.UnpicklingError(f'a checkpoint may not look up {name!r} of {owner!r}')
     return getattr(owner, name)
 
