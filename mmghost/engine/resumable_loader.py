@@ -1,7 +1,9 @@
 """A data loader that can begin in the middle, with samples that are those of the whole run."""
 
+import copy
 from itertools import count, islice
 
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -167,7 +169,17 @@ class ResumableLoader(DataLoader):
             yield batch
 
     def __iter__(self):
-        batches = DrawBatches(self.batch_sampler.batch_sampler)
+        batches = DrawBatches(_from_its_beginning(self.batch_sampler.batch_sampler))
         batches.begin_at(mark=(self.iteration,))
         options = dict(self._options, persistent_workers=False)  # those are the training's
         yield from DataLoader(self.dataset, batch_sampler=batches, **options)
+
+
+def _from_its_beginning(batch_sampler):
+    """Copy a batch sampler of mmengine's infinite one, all of whose passes are one iterator."""
+    sampler = batch_sampler.sampler
+    if isinstance(sampler, InfiniteSampler):
+        batch_sampler, sampler = copy.copy(batch_sampler), copy.copy(sampler)
+        sampler.indices = sampler._indices_of_rank()
+        batch_sampler.sampler = sampler
+    return batch_sampler

@@ -153,7 +153,7 @@ def _with_memory(dataset, model):
     parts, seen = [dataset], set()
     while parts:
         part = parts.pop()
-        if isinstance(part, (list, tuple)):
+        if type(part) in (list, tuple):
             parts += part
         elif hasattr(part, '__dict__') and id(part) not in seen:
             seen.add(id(part))

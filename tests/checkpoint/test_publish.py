@@ -14,7 +14,6 @@ from tiny_configs import CLASSIFICATION, filled
 from mmghost.checkpoint import (
     check_sha256,
     find_published,
-    loaders,
     publish_checkpoint,
     sha256,
 )
@@ -73,17 +72,13 @@ def test_nothing_is_overwritten(trained, tmp_path):
     assert path.read_text() == 'mine'
 
 
-def test_a_changed_file_is_named(trained, tmp_path, monkeypatch):
+def test_a_changed_file_is_named(trained, tmp_path):
     path = publish_checkpoint(*trained, tmp_path / 'out')
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)  # a bit that torch.load does not miss
     with pytest.raises(ValueError, match=f'{path.name} is damaged or changed'):
         check_sha256(path)
-    said = []
-    monkeypatch.setattr(loaders, 'print_log', lambda text, **kwargs: said.append(text))
-    load_checkpoint(build(trained[0]), str(path))
-    assert f'{path.name} is damaged or changed' in said[0]
     check_sha256(path.rename(tmp_path / 'mine.pth'))
 
 

@@ -33,7 +33,7 @@ def test_history_buffers_load(tmp_path):
 def test_plain_arrays_and_scalars_load(array, tmp_path):
     loaded = saved(dict(array=array, scalar=array.flat[0], dtype=array.dtype), tmp_path)
     assert np.array_equal(loaded['array'], array) and loaded['dtype'] == array.dtype
-    assert loaded['scalar'] == array.flat[0] and loaded['scalar'].dtype == array.dtype
+    assert loaded['scalar'] == array.flat[0] and loaded['scalar'].dtype == array.flat[0].dtype
 
 
 @pytest.mark.parametrize(

@@ -1,46 +1,42 @@
-"""Two processes on CPUs, started as a user starts them."""
+"""One process that takes itself for several; tests/tools/test_two_processes.py has two."""
 
-import subprocess
 import sys
 
 import pytest
-from helpers import CONFIGS
-from mmengine.config.utils import MODULE2PACKAGE
+import torch
+from mmengine.registry import MODEL_WRAPPERS
+from torch import distributed, nn
 
-import mmghost  # noqa: F401, of which MODULE2PACKAGE has the names that are installed
-
-CONFIG = CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
-
-
-def train(scenes, work_dir, *options):
-    annotations = scenes / 'annotations' / 'instances_validation.json'
-    command = [
-        *(sys.executable, '-W', 'ignore', '-m', 'mim', 'train', MODULE2PACKAGE['mmdet'], CONFIG),
-        *('--launcher', 'pytorch', '--gpus', '2', '--work-dir', work_dir, '--cfg-options'),
-        *(f'{loader}_dataloader.dataset.data_root={scenes}' for loader in ('train', 'val', 'test')),
-        *(f'{split}_evaluator.ann_file={annotations}' for split in ('val', 'test')),
-        *(
-            'train_dataloader.batch_size=2',
-            'train_cfg.max_epochs=1',
-            'train_dataloader.num_workers=0',
-        ),
-        *('train_dataloader.persistent_workers=False', 'default_hooks.logger.interval=1', *options),
-    ]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=scenes)
+from mmghost.engine import ResumableRunner
+from mmghost.engine.cpu_distributed import init_gloo
 
 
-@pytest.mark.slow
-def test_two_processes_train_and_validate(scenes, tmp_path):
-    done = train(scenes, tmp_path, 'env_cfg.dist_cfg.backend=gloo')
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-2000:]
-    assert 'Distributed training: True' in output
-    assert 'Epoch(train) [1][2/2]' in output  # 8 scenes: 2 processes, 2 iterations of 2 each
-    assert 'Epoch(val) [1][1/1]' in output
-    assert (tmp_path / 'epoch_1.pth').exists()
+@pytest.fixture
+def gloo(monkeypatch):
+    for name in ('RANK', 'LOCAL_RANK'):
+        monkeypatch.setenv(name, '0')
+    monkeypatch.setenv('WORLD_SIZE', '1')
+    monkeypatch.setenv('MASTER_ADDR', '127.0.0.1')
+    monkeypatch.setenv('MASTER_PORT', '0')
+    init_gloo('pytorch', timeout=60)
+    yield
+    distributed.destroy_process_group()
 
 
-def test_a_backend_for_gpus_is_refused_by_name(scenes, tmp_path):
-    done = train(scenes, tmp_path)
-    assert done.returncode != 0
-    assert 'env_cfg.dist_cfg.backend=gloo to use CPUs' in done.stdout + done.stderr
+def test_synchronised_norms_become_plain_ones(gloo, monkeypatch):
+    said = []
+    module = sys.modules['mmghost.engine.cpu_distributed']
+    monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: said.append(text))
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.SyncBatchNorm(4)))
+    before = {name: id(value) for name, value in network.named_parameters()}
+    cfg = dict(type='mmghost.CPUDistributedDataParallel', module=network, device_ids=[0])
+    wrapped = MODEL_WRAPPERS.build(cfg)
+    assert 'each process normalizes its own batch' in said[0]
+    assert before == {name: id(value) for name, value in wrapped.module.named_parameters()}
+    wrapped(torch.randn(2, 3, 8, 8)).sum().backward()
+    assert network[1][0].num_batches_tracked == 1 and network[0].weight.grad is not None
+
+
+def test_a_backend_for_gpus_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match='env_cfg.dist_cfg.backend=gloo to use CPUs'):
+        ResumableRunner(nn.Linear(1, 1), str(tmp_path), launcher='pytorch')
