@@ -1,25 +1,40 @@
-"""The papers' comparison on data that can be had: our results as a page."""
+"""Write docs/comparison.md and docs/images/learning_curves.png from our results."""
 
+import io
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import NamedTuple
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.fileio import load
 
-from .results import read_results, runs_of, summarise_runs
+from mmghost.engine import write_atomically
+from mmghost.utils.argument_parser import ArgumentParser
+from mmghost.utils.mistakes import mistakes_named
 
-COMPARISON = Path(__file__).with_name('comparison.yml')
-COMMAND = 'python tools/reproduce.py'
+from .results import (
+    COMPARISON,
+    FOLDER,
+    RESULTS,
+    ROOT,
+    metric_of,
+    read_results,
+    runs_of,
+    summarise_runs,
+)
+
+COMMAND = 'python -m research.reproduce'
 HEADINGS = dict(top1='top-1, %', mIoU='mIoU, %', AP='box AP', AP50='AP50')
 CURVES = 'images/learning_curves.png'
 
 _HEAD = """\
 # The comparison on data that can be had
 
-Written by `python tools/analysis_tools/compare_results.py` from the runs in [results/](../results),
-which `python tools/reproduce.py` makes; [reproduce.md](reproduce.md) explains both. COCO, ADE20K
-and ImageNet cannot be had where mmghost is developed. These are the papers' comparisons on
+Written by `python -m research.comparison` from the runs in
+[research/results/](../research/results), which `python -m research.reproduce` makes;
+[reproduce.md](reproduce.md) explains both. COCO, ADE20K and ImageNet cannot be had where mmghost is developed. These are the papers' comparisons on
 Fashion-MNIST and on scenes made of it instead: one recipe and one budget for all models of a table.
 They say how the models compare where data and training are small; the papers' accuracy they cannot
 confirm or refute.
@@ -34,7 +49,7 @@ training articles that no model trains on, the others of what the results are of
 """
 
 
-def read_comparison(results):
+def read_comparison(results=RESULTS):
     """Read the comparison's tables with our results in them.
 
     Args:
@@ -50,10 +65,10 @@ def read_comparison(results):
     return tables
 
 
-def _counts(configs):
-    entries = load(Path(configs, 'comparison', 'metafile.yml'))['Models']
+def _counts():
+    entries = load(FOLDER / 'configs' / 'comparison' / 'metafile.yml')['Models']
     return {
-        Path(entry['Config']).name: (
+        entry['Config']: (
             f'{entry["Metadata"]["Parameters"] / 1e6:.2f} M',
             f'{entry["Metadata"]["FLOPs"] / 1e6:.1f} M',
         )
@@ -89,8 +104,8 @@ def _difference(summary, other):
     return Difference(summary.mean - other.mean, error)
 
 
-def _budget(row, configs):
-    config = Config.fromfile(Path(configs, row['config']))
+def _budget(row):
+    config = Config.fromfile(ROOT / row['config'])
     loader, optimizer = config.train_dataloader, config.optim_wrapper.optimizer
     return (
         f'{config.train_cfg.max_epochs} epochs of {loader.dataset.indices} images in batches of '
@@ -98,7 +113,7 @@ def _budget(row, configs):
     )
 
 
-def _table(table, configs, counts):
+def _table(table, counts):
     columns, against = table['columns'], table.get('against')
     reference = next((row for row in table['rows'] if row['name'] == against), None)
     heads = ['system', 'parameters', 'multiply-adds', *(HEADINGS[name] for name in columns)]
@@ -108,10 +123,13 @@ def _table(table, configs, counts):
     lines = [f'| {" | ".join(heads)} |', '| --- ' * len(heads) + '|']
     differences = {}
     for row in table['rows']:
-        name = Path(row['config']).name
-        label = f'[{row["name"]}](../configs/{row["config"]})'
+        label = f'[{row["name"]}](../{row["config"]})'
         found = {column: summarise_runs(row['runs'], column) for column in columns}
-        cells = [label, *counts[name], *(_text(one) if one else '' for one in found.values())]
+        cells = [
+            label,
+            *counts[row['config']],
+            *(_text(one) if one else '' for one in found.values()),
+        ]
         if reference:
             other = summarise_runs(reference['runs'], columns[0])
             first = found[columns[0]]
@@ -121,7 +139,7 @@ def _table(table, configs, counts):
         times = [run['wall_time'] for run in row['runs']]
         cells += [str(len(times)), f'{median(times) / 60:.1f}' if times else '']
         lines.append(f'| {" | ".join(cells)} |')
-    budgets = list(dict.fromkeys(_budget(row, configs) for row in table['rows']))
+    budgets = list(dict.fromkeys(_budget(row) for row in table['rows']))
     title, like = table['title'], table['of']
     intro = f'The like of {like}. Budget: {"; ".join(budgets)}.'
     outcome = ['', _outcome(differences, against)] if differences else []
@@ -149,32 +167,105 @@ def _machines(tables):
     return [f'- {one}' for one in sorted(told)]
 
 
-def comparison_page(results, configs):
+def comparison_page(tables):
     """Write our results as a Markdown page.
 
     Args:
-        results (str | Path): The folder of results.
-        configs (str | Path): mmghost's folder of configs.
+        tables (Sequence[dict]): See :func:`read_comparison`.
 
     Returns:
         str: The page; without results it says how to make them.
     """
-    tables = read_comparison(results)
     missing = [
         table['table']
         for table in tables
         if any(len(row['runs']) < len(table['seeds']) for row in table['rows'])
     ]
-    has_results = any(row['runs'] for table in tables for row in table['rows'])
     lines = [_HEAD]
     if missing:
         lines += [f'Not all runs are done: `{COMMAND} {" ".join(missing)}` does the rest.', '']
-    if not has_results:
+    if not has_runs(tables):
         return '\n'.join([*lines, 'There are no results yet.']) + '\n'
-    lines.append(_READING)
-    lines.append(f'![Learning curves]({CURVES})')
-    counts = _counts(configs)
+    lines += [_READING, f'![Learning curves]({CURVES})']
+    counts = _counts()
     for table in tables:
-        lines += _table(table, configs, counts)
+        lines += _table(table, counts)
     lines += ['', '## Where the runs ran', '', *_machines(tables)]
     return '\n'.join(lines) + '\n'
+
+
+def has_runs(tables):
+    """Tell whether any row has a run."""
+    return any(row['runs'] for table in tables for row in table['rows'])
+
+
+def _curve(runs, column):
+    """Return when all runs were validated, in % of the training, and each one's values then."""
+    curves = []
+    for run in runs:
+        points = {point['step']: metric_of(point, column) for point in run['learning_curve']}
+        curves.append({step: value for step, value in points.items() if value is not None})
+    steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
+    times = [100 * step / steps[-1] for step in steps]  # a step is an epoch or an iteration
+    return times, [[curve[step] for step in steps] for curve in curves]
+
+
+def draw_learning_curves(tables):
+    """Draw the validations: a panel for each metric of a table, a line for each row.
+
+    A line is the mean over the seeds, its shadow reaches from the least to the most.
+
+    Args:
+        tables (Sequence[dict]): See :func:`read_comparison`.
+
+    Returns:
+        bytes: A PNG.
+    """
+    panels = []
+    for table in tables:
+        # All columns where rows have different metrics, else the first
+        for column in table['columns'] if 'against' not in table else table['columns'][:1]:
+            lines = [(row['name'], *_curve(row['runs'], column)) for row in table['rows']]
+            lines = [line for line in lines if line[1]]
+            if lines:
+                panels.append((table['title'], column, lines))
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(5 * columns, 3.6 * rows), layout='constrained')
+    FigureCanvasAgg(figure)
+    for place, (title, column, lines) in enumerate(panels, 1):
+        axes = figure.add_subplot(rows, columns, place)
+        for name, times, values in lines:
+            every = list(zip(*values))
+            (line,) = axes.plot(times, [mean(one) for one in every], marker='o', label=name)
+            lows, highs = [min(one) for one in every], [max(one) for one in every]
+            axes.fill_between(times, lows, highs, color=line.get_color(), alpha=0.15)
+        axes.set(title=title, xlabel='% of the training', ylabel=HEADINGS[column])
+        axes.title.set_fontsize(9)
+        axes.legend(fontsize=7)
+        axes.grid(alpha=0.3)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, metadata=dict(Software=None))
+    return picture.getvalue()
+
+
+def parse_args():
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--results', default=RESULTS, help="our runs (default: mmghost's research/results/)"
+    )
+    parser.add_argument('--out-dir', default=ROOT / 'docs', help="default: mmghost's docs/")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with mistakes_named():
+        tables = read_comparison(args.results)
+        if has_runs(tables):
+            write_atomically(draw_learning_curves(tables), Path(args.out_dir, CURVES))
+        write_atomically(comparison_page(tables).encode(), Path(args.out_dir, 'comparison.md'))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,9 +1,15 @@
-"""Our own results: one json file for a config and a seed, as tools/reproduce.py writes them."""
+"""Our own runs, a json file for a config and a seed, and the tables' rows that they belong to."""
 
 import json
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
+
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parent
+RESULTS = FOLDER / 'results'
+PAPERS = FOLDER / 'papers.yml'
+COMPARISON = FOLDER / 'comparison.yml'
 
 #: Columns of tables: the mm package's name, and the factor to the table's unit
 METRICS = {
@@ -31,12 +37,8 @@ class Summary(NamedTuple):
         return f'{self.mean:.2f}{deviation}'
 
 
-def read_results(folder):
-    """Read our own results: one json file per run.
-
-    Each holds ``config`` (path within the repository), ``commit``, ``environment`` (a dict of
-    versions and hardware), ``seed`` and ``metrics`` (a dict by the mm package's names), and more
-    if tools/reproduce.py wrote it: results/README.md lists it.
+def read_results(folder=RESULTS):
+    """Read our own runs, whose keys research/results/README.md lists.
 
     Args:
         folder (str | Path): Where they are; it need not exist.
@@ -45,7 +47,7 @@ def read_results(folder):
         list[dict]: The runs, by file name.
 
     Raises:
-        ValueError: If a file lacks one of these.
+        ValueError: If a file lacks a key that is needed.
     """
     runs = []
     for path in sorted(Path(folder).glob('*.json')):
@@ -57,18 +59,6 @@ def read_results(folder):
     return runs
 
 
-def config_path(row):
-    """Name a row's config as runs and benchmarks name it.
-
-    Args:
-        row (dict): Of papers.yml or comparison.yml.
-
-    Returns:
-        str: Its path within the repository, or ``package::path``.
-    """
-    return row['config'] if '::' in row['config'] else f'configs/{row["config"]}'
-
-
 def runs_of(row, runs):
     """Pick a row's runs.
 
@@ -77,12 +67,11 @@ def runs_of(row, runs):
         runs (Sequence[dict]): All runs.
 
     Returns:
-        tuple[dict]: Those of its config with what it changes in it, by seed.
+        list[dict]: Those of its config with what it changes in it, by seed.
     """
-    config = config_path(row)
-    options = row.get('options', {})
-    found = (run for run in runs if (run['config'], run.get('options', {})) == (config, options))
-    return tuple(sorted(found, key=lambda run: run['seed']))
+    key = row['config'], row.get('options', {})
+    found = (run for run in runs if (run['config'], run.get('options', {})) == key)
+    return sorted(found, key=lambda run: run['seed'])
 
 
 def metric_of(metrics, column):
@@ -93,15 +82,7 @@ def metric_of(metrics, column):
 
 
 def summarise_runs(runs, column):
-    """Summarise a metric over runs.
-
-    Args:
-        runs (Sequence[dict]): The runs of a row.
-        column (str): Of :data:`METRICS`.
-
-    Returns:
-        Summary | None: None if no run has it.
-    """
+    """Summarise a column of :data:`METRICS` over a row's runs; None if no run has it."""
     values = [metric_of(run['metrics'], column) for run in runs]
     values = tuple(value for value in values if value is not None)
     if not values:

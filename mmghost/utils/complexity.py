@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from mmghost.utils import check_int
+from .checks import check_int
 
 try:
     from fvcore.nn import FlopCountAnalysis

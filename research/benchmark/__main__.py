@@ -11,9 +11,15 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmghost.benchmark import (
-    Options,
-    benchmark,
+from mmghost.utils.argument_parser import ArgumentParser
+from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.wide_console import wide_console
+
+from .forms import FORMS
+from .measure import benchmark
+from .networks import NETWORKS
+from .report import (
+    BENCHMARKS,
     check_results_file,
     describe,
     read_benchmarks,
@@ -21,14 +27,8 @@ from mmghost.benchmark import (
     to_markdown,
     to_rich,
 )
-from mmghost.benchmark.forms import FORMS
-from mmghost.benchmark.models import NETWORKS
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
-from mmghost.utils.wide_console import wide_console
 
-DOCS = Path(__file__).resolve().parent.parent / 'docs'
-NOTES = 'performance_notes.md'
+PAGE = BENCHMARKS.parent.parent / 'docs' / 'performance.md'
 
 
 def size(text):
@@ -83,7 +83,6 @@ def parse_args():
         action='store_true',
         help='time training steps (forward and backward) and measure their memory',
     )
-    parser.add_argument('--breakdown', action='store_true', help='list the operators of each, too')
     parser.add_argument('--json', metavar='FILE', help='write the results')
     parser.add_argument(
         '--title', help="the results' title in docs/performance.md (default: FILE's name)"
@@ -91,15 +90,9 @@ def parse_args():
     parser.add_argument(
         '--markdown',
         action='store_true',
-        help='measure nothing, but write docs/performance.md from docs/benchmarks/*.json',
+        help='measure nothing, but write docs/performance.md from research/benchmarks/*.json',
     )
     return parser.parse_args()
-
-
-def write_markdown():
-    notes = NOTES if (DOCS / NOTES).is_file() else None
-    page = to_markdown(read_benchmarks(DOCS / 'benchmarks'), notes)
-    (DOCS / 'performance.md').write_text(page)
 
 
 def run(args):
@@ -108,12 +101,14 @@ def run(args):
     found = benchmark(
         args.models,
         args.runtimes,
-        Options(args.threads, args.rounds, args.train, args.breakdown, args.device),
         args.size,
         args.batch,
         args.width,
         args.against,
-        say=lambda text: print(text, file=sys.stderr),
+        args.threads,
+        args.rounds,
+        args.train,
+        args.device,
     )
     console = wide_console()
     for table in tables(found):
@@ -122,7 +117,7 @@ def run(args):
     if args.json:
         file = Path(args.json)
         title = args.title or file.stem.replace('-', ' ')
-        command = shlex.join(['python', 'tools/benchmark.py', *sys.argv[1:]])
+        command = shlex.join(['python', '-m', 'research.benchmark', *sys.argv[1:]])
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(dict(title=title, command=command, **found), indent=1) + '\n')
 
@@ -130,7 +125,10 @@ def run(args):
 def main():
     args = parse_args()
     with mistakes_named():
-        write_markdown() if args.markdown else run(args)
+        if args.markdown:
+            PAGE.write_text(to_markdown(read_benchmarks()))
+        else:
+            run(args)
 
 
 if __name__ == '__main__':

@@ -1,64 +1,47 @@
 """The forms that a network runs in: PyTorch's, and other runtimes'."""
 
 import copy
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 from mmghost.deploy import to_deploy_form
+from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 
-#: PyTorch's forms; the network as it comes is 'eager'
-TORCH_FORMS = ('eager', 'channels_last', 'deploy', 'amp', 'compile')
-TRAINING_FORMS = ('eager', 'channels_last', 'amp', 'compile')
+#: What networks are trained in, where batch norms cannot be folded
+TRAINING_FORMS = ('eager', 'channels_last', 'compile')
 #: The format and suffix of each other runtime's files
 RUNTIMES = {
     'onnxruntime': ('onnx', '.onnx'),
     'openvino': ('openvino', '.xml'),
     'litert': ('litert', '.tflite'),
 }
-FORMS = (*TORCH_FORMS, *RUNTIMES)
+FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
+#: The most that outputs of a form may be off, in parts of the largest
 TOLERANCE = 1e-4
-#: Half precision rounds at every layer
-HALF_TOLERANCE = 0.2
 
 
-class Ready(NamedTuple):
-    """A network in a form, ready to run on one input.
+class Mismatch(ValueError):
+    """Two forms of the same weights give different outputs."""
 
-    ``run`` takes nothing and returns the outputs, tensors or arrays. ``module`` is what runs in
-    PyTorch, ``file`` what another runtime has loaded.
+
+def check_form(form, device, train=False):
+    """Raise unless networks run in a form here.
+
+    Raises:
+        ImportError: If a package that its runtime needs is missing.
+        ValueError: If there is no such form, or not on the device.
     """
-
-    run: Callable
-    image: object
-    module: nn.Module | None = None
-    file: Path | None = None
-
-
-class Autocast(nn.Module):
-    """A module in the half precision that PyTorch prefers on its device."""
-
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
-
-    def forward(self, x):
-        with torch.autocast(x.device.type):
-            return self.module(x)
-
-
-def has_form(model, form, train=False):
-    """Tell whether a network has a form; see :data:`FORMS`, and TRAINING_FORMS for training."""
-    return form in TRAINING_FORMS if train else model.deploys or form != 'deploy'
-
-
-def tolerance(form):
-    """Tell how far a form's outputs may be off, in parts of the largest."""
-    return HALF_TOLERANCE if form == 'amp' else TOLERANCE
+    allowed = TRAINING_FORMS if train else FORMS
+    if form not in allowed:
+        task = 'trained in' if train else 'run in'
+        raise ValueError(f'networks are {task} {", ".join(allowed)}, not in {form!r}.')
+    if form in RUNTIMES:
+        if device != 'cpu':
+            raise ValueError(f'{form} is measured on the CPU only, not on {device}.')
+        FORMATS[RUNTIMES[form][0]].require_packages()
 
 
 def make_form(model, form, train=False):
@@ -66,34 +49,31 @@ def make_form(model, form, train=False):
 
     Args:
         model (Model): The network, which stays as it is.
-        form (str): One of :data:`TORCH_FORMS`. All but 'eager' are in channels_last memory format;
-            'compile' is compiled in the deploy form, where there is one, for inference, and for
-            one size, whatever was compiled before.
-        train (bool): For training, where no form has its batch norms folded. Defaults to False.
+        form (str): All but 'eager' are in channels_last memory format; 'deploy' has its batch
+            norms folded, and so has 'compile' for inference.
+        train (bool): For training. Defaults to False.
 
     Returns:
         nn.Module: The form, in the mode that it is for.
     """
-    module = copy.deepcopy(model.module)
-    module.train(train)
+    module = copy.deepcopy(model.module).train(train)
     if form in ('deploy', 'compile') and model.deploys and not train:
         to_deploy_form(module)
     if form != 'eager':
         module.to(memory_format=torch.channels_last)
-    if form == 'amp':
-        module = Autocast(module).train(train)
-    return torch.compile(module, dynamic=False) if form == 'compile' else module
+    if form == 'compile':
+        # Freezing lays weights out for the compiled program
+        module.compile(dynamic=False, options=None if train else dict(freezing=True))
+    return module
 
 
 def lay_out(image, form):
     """Give an image the memory format that a PyTorch form works in."""
-    if form == 'eager':
-        return image
-    return image.contiguous(memory_format=torch.channels_last)
+    return image if form == 'eager' else image.contiguous(memory_format=torch.channels_last)
 
 
 def prepare(model, form, image, folder, threads):
-    """Make a network ready for inference.
+    """Make a network ready for inference, and run it once.
 
     Args:
         model (Model): The network.
@@ -103,36 +83,68 @@ def prepare(model, form, image, folder, threads):
         threads (int): Threads of a runtime other than PyTorch.
 
     Returns:
-        Ready: The network, once run.
-
-    Raises:
-        ImportError: If a package that the runtime needs is missing.
+        Callable: Takes nothing and returns the outputs, tensors or arrays.
     """
     if form in RUNTIMES:
-        return _prepare_exported(model, form, image, folder, threads)
-    module = make_form(model, form)
-    image = lay_out(image, form)
-
-    @torch.inference_mode()
-    def run():
-        return module(image)
-
-    # Freezing folds batch norms and lays weights out for the compiled program; at the first run
-    with torch._inductor.config.patch(freezing=True):
-        run()
-    return Ready(run, image, module=module)
-
-
-def _prepare_exported(model, form, image, folder, threads):
-    from mmghost.deploy.runtimes import export_module, load_exported
-
-    format, suffix = RUNTIMES[form]
-    module = copy.deepcopy(model.module)
-    if model.deploys:
-        to_deploy_form(module, form)
-    file = (folder / form).with_suffix(suffix)
-    export_module(module, image, file, format)
-    array = image.numpy()
-    run = partial(load_exported(file, threads), array)
+        format, suffix = RUNTIMES[form]
+        module = copy.deepcopy(model.module)
+        if model.deploys:
+            to_deploy_form(module, form)
+        file = (folder / form).with_suffix(suffix)
+        export_module(module, image, file, format)
+        run = partial(load_exported(file, threads), image.numpy())
+    else:
+        module = make_form(model, form)
+        run = torch.inference_mode()(partial(module, lay_out(image, form)))
     run()
-    return Ready(run, array, file=file)
+    return run
+
+
+def check_agreement(name, found, expected):
+    """Raise unless a form's outputs are those expected.
+
+    Args:
+        name (str): Whose outputs are checked.
+        found, expected (Sequence[Tensor | ndarray]): The outputs.
+
+    Returns:
+        float: The largest difference, in parts of the largest value of the same expected output.
+
+    Raises:
+        Mismatch: If that is more than :data:`TOLERANCE`, or not a number.
+    """
+    found, expected = ([_as_array(value) for value in values] for values in (found, expected))
+    difference = float('inf')
+    if [value.shape for value in found] == [value.shape for value in expected]:
+        difference = max(
+            float(np.abs(one - other).max() / np.abs(other).max())
+            for one, other in zip(found, expected)
+        )
+    if not difference <= TOLERANCE:
+        raise Mismatch(
+            f'{name} does not give the outputs of the same weights: they are off by '
+            f'{difference:.2g} of the largest value, {TOLERANCE:g} are allowed.'
+        )
+    return difference
+
+
+def _as_array(value):
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return value.astype(np.float64)
+
+
+class TrainingStep:
+    """Forward and backward pass of a mean square of every output; no optimizer.
+
+    Args:
+        module (nn.Module): In training mode.
+        image (Tensor): The input.
+    """
+
+    def __init__(self, module: nn.Module, image):
+        self.module, self.image = module, image
+
+    def __call__(self):
+        self.module.zero_grad(set_to_none=True)
+        sum(out.square().mean() for out in self.module(self.image)).backward()

@@ -1,80 +1,57 @@
 """One benchmark: every network in every form, on every input, in one process."""
 
+import gc
+import random
+import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import contextmanager
+import time
 from pathlib import Path
 from textwrap import shorten
-from typing import NamedTuple
 
 import torch
 
-from mmghost.deploy.runtimes import FORMATS
 from mmghost.utils import check_int, check_positive
+from mmghost.utils.whole_models import is_config
 
-from .agreement import check_agreement
-from .breakdown import break_down, break_down_step
-from .environment import describe_environment, measure_machine
-from .floor import TRAINING_PASSES, count_work
-from .forms import (
-    FORMS,
-    RUNTIMES,
-    TRAINING_FORMS,
-    has_form,
-    lay_out,
-    make_form,
-    prepare,
-    tolerance,
-)
-from .models import build_models, is_config
-from .timing import time_interleaved
-from .training import TrainingStep, peak_memory
+from .forms import TrainingStep, check_agreement, check_form, lay_out, make_form, prepare
+from .machine import count_work, describe_environment, measure_machine, synchronise
+from .memory import peak_memory
+from .networks import build_models
 
-
-class Options(NamedTuple):
-    """How to measure, the same for every input.
-
-    Args:
-        threads (int): Threads of each runtime. Defaults to 1.
-        rounds (int): Timed runs of each network in each form. Defaults to 50.
-        train (bool): Time training steps instead of inference. Defaults to False.
-        breakdown (bool): Also list each form's operators. Defaults to False.
-        device (str): 'cpu' or 'cuda'. Defaults to 'cpu'.
-    """
-
-    threads: int = 1
-    rounds: int = 50
-    train: bool = False
-    breakdown: bool = False
-    device: str = 'cpu'
+#: A training step's work, in forward passes: the gradients of maps and of weights are one each
+TRAINING_PASSES = 3
 
 
 def benchmark(
     models,
     forms,
-    options,
     sizes=((224, 224),),
     batches=(1,),
     width=1.0,
     against=None,
-    say=lambda text: None,
+    threads=1,
+    rounds=50,
+    train=False,
+    device='cpu',
 ):
     """Time networks in several forms, once their outputs are found to agree.
 
     Args:
-        models (Sequence[str]): Networks, see :func:`mmghost.benchmark.models.build_models`.
-        forms (Sequence[str]): Of :data:`mmghost.benchmark.forms.FORMS`; a form that a network does
-            not have is left out for it.
-        options (Options): How to measure.
+        models (Sequence[str]): See :func:`research.benchmark.networks.build_models`.
+        forms (Sequence[str]): Of :data:`research.benchmark.forms.FORMS`; timm's networks have no
+            'deploy'.
         sizes (Sequence[tuple[int, int]]): Heights and widths. Defaults to ((224, 224), ).
         batches (Sequence[int]): Images at once. Defaults to (1, ).
         width (float): Factor on the channels of the backbones. Defaults to 1.0.
         against (str, optional): The network that the others are put in relation to. Defaults to
             the last of ``models``.
-        say (Callable): Is told what is being done.
+        threads (int): Threads of each runtime. Defaults to 1.
+        rounds (int): Timed runs of each network in each form. Defaults to 50.
+        train (bool): Time training steps instead of inference. Defaults to False.
+        device (str): 'cpu' or 'cuda'. Defaults to 'cpu'.
 
     Returns:
-        dict: The results, fit for JSON; docs/benchmarks/README.md describes them.
+        dict: The results, fit for JSON; research/benchmarks/README.md describes them.
 
     Raises:
         ImportError: If a package that a form or network needs is missing.
@@ -82,112 +59,103 @@ def benchmark(
         TypeError, ValueError: If an argument is of the wrong type or out of its range.
     """
     against = models[-1] if against is None else against
-    _check(models, forms, sizes, batches, width, against, options)
-    device = torch.device(options.device)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(options.threads)
+    check_positive('width', width)
+    for name, values in (
+        ('threads', [threads]),
+        ('rounds', [rounds]),
+        ('size', [side for size in sizes for side in size]),
+        ('batch', batches),
+    ):
+        for value in values:
+            check_int(name, value, 1)
+    if against not in models:
+        raise ValueError(f'against must be one of {", ".join(models)}, but got {against!r}.')
+    if device not in ('cpu', 'cuda'):
+        raise ValueError(f'device must be cpu or cuda, but got {device!r}.')
+    if device == 'cuda' and not torch.cuda.is_available():
+        raise ValueError('device is cuda, but PyTorch sees no GPU here.')
+    for form in forms:
+        check_form(form, device, train)
+    place = torch.device(device)
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
-        say('building the networks')
         built = build_models(models, width)
         for model in built:
-            model.module.to(device)
-        if not any(has_form(model, form, options.train) for model in built for form in forms):
-            raise ValueError(f'{", ".join(models)}: none has the form {" or ".join(forms)}.')
-        say('measuring what the machine could do')
-        machine = measure_machine(device, half='amp' in forms)
+            model.module.to(place)
+        pairs = [(m, form) for m in built for form in forms if m.deploys or form != 'deploy']
+        if not pairs:
+            raise ValueError(f'{", ".join(models)} have no form {", ".join(forms)}.')
+        machine = measure_machine(place)
         settings = []
         for size in sizes:
             for batch in batches:
-                say(f'{size[0]}x{size[1]}, batch {batch}')
+                _say(f'{size[0]}x{size[1]}, batch {batch}')
                 generator = torch.Generator().manual_seed(0)
-                image = torch.randn(batch, 3, *size, generator=generator).to(device)
-                results = _measure(built, forms, image, options, say)
+                image = torch.randn(batch, 3, *size, generator=generator).to(place)
+                results = _measure(pairs, image, threads, rounds, train)
                 settings.append(dict(size=list(size), batch=batch, results=results))
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads_before)
     return dict(
-        task='training' if options.train else 'inference',
+        task='training' if train else 'inference',
         against=against,
         width=None if width == 1 and all(map(is_config, models)) else width,
-        threads=options.threads,
-        rounds=options.rounds,
-        device=options.device,
-        environment=describe_environment(device),
+        threads=threads,
+        rounds=rounds,
+        device=device,
+        environment=describe_environment(place),
         machine=machine,
         settings=settings,
     )
 
 
-def _check(models, forms, sizes, batches, width, against, options):
-    check_positive('width', width)
-    check_int('threads', options.threads, 1)
-    check_int('rounds', options.rounds, 1)
-    for side in (side for size in sizes for side in size):
-        check_int('size', side, 1)
-    for batch in batches:
-        check_int('batch', batch, 1)
-    if against not in models:
-        raise ValueError(f'against must be one of {", ".join(models)}, but got {against!r}.')
-    if options.device not in ('cpu', 'cuda'):
-        raise ValueError(f'device must be cpu or cuda, but got {options.device!r}.')
-    if options.device == 'cuda' and not torch.cuda.is_available():
-        raise ValueError('device is cuda, but PyTorch sees no GPU here.')
-    allowed = TRAINING_FORMS if options.train else FORMS
-    for form in forms:
-        if form not in allowed:
-            task = 'trained in' if options.train else 'run in'
-            raise ValueError(f'networks are {task} {", ".join(allowed)}, not in {form!r}.')
-        if form in RUNTIMES and options.device != 'cpu':
-            raise ValueError(f'{form} is measured on the CPU only, not on {options.device}.')
-        if form in RUNTIMES:
-            FORMATS[RUNTIMES[form][0]].require_packages()
+def _say(text):
+    print(text, file=sys.stderr)
 
 
-class _Prepared(NamedTuple):
-    """What is timed, and what is known of it before."""
-
-    run: Callable
-    result: dict
+def _exact():
+    """Keep a GPU's convolutions in single precision inside, where outputs are compared."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
-def _measure(models, forms, image, options, say):
+def _measure(pairs, image, threads, rounds, train):
     """Measure networks in forms on one input."""
-    references = {}
-    for model in models:
-        references.setdefault(model.family, model.module)
-    prepared = []
-    with tempfile.TemporaryDirectory() as folder:
-        for model in models:
+    references, works, runs, results = {}, {}, [], []
+    for model, _ in pairs:
+        if model.name not in works:
             _check_size(model, image)
-            work = count_work(model.module, image)
-            passes = TRAINING_PASSES if options.train else 1
-            with exact_convolutions(), torch.inference_mode():
-                expected = references[model.family](image)
-            for form in forms:
-                if not has_form(model, form, options.train):
-                    continue
-                say(f'  preparing {model.name}, {form}')
-                place = Path(folder, str(len(prepared)))
-                place.mkdir()
-                prepare_one = _prepare_training if options.train else _prepare_inference
-                run, found = prepare_one(model, form, image, expected, place, options)
-                moved = work.bytes // 2 if form == 'amp' else work.bytes
-                result = dict(
-                    model=model.name,
-                    form=form,
-                    multiply_adds=work.multiply_adds * passes,
-                    bytes=moved * passes,
-                    **found,
-                )
-                prepared.append(_Prepared(run, result))
-        say(f'  timing in {options.rounds} rounds')
-        every = time_interleaved(
-            [one.run for one in prepared],
-            options.rounds,
-            image.device,
-            lead_in=0 if options.train else 1,  # the caches hold little of a training step
-        )
-    return [dict(one.result, seconds=times) for one, times in zip(prepared, every)]
+            works[model.name] = count_work(model.module, image)
+            if model.family not in references:
+                with _exact(), torch.inference_mode():
+                    references[model.family] = model.module(image)
+    passes = TRAINING_PASSES if train else 1
+    with tempfile.TemporaryDirectory() as folder:
+        for model, form in pairs:
+            _say(f'  preparing {model.name}, {form}')
+            place = Path(folder, str(len(runs)))
+            place.mkdir()
+            name, expected = f'{model.name}, {form},', references[model.family]
+            multiply_adds, moved = (amount * passes for amount in works[model.name])
+            result = dict(model=model.name, form=form, multiply_adds=multiply_adds, bytes=moved)
+            if train:
+                module, laid_out = make_form(model, form, train=True), lay_out(image, form)
+                with _exact(), torch.no_grad():
+                    found = module.eval()(laid_out)
+                run = TrainingStep(module.train(), laid_out)
+                run()
+                result['peak_memory'] = peak_memory(run, image.device)
+            else:
+                with _exact():
+                    run = prepare(model, form, image, place, threads)
+                    found = run()
+            result['difference'] = check_agreement(name, found, expected)
+            runs.append(run)
+            results.append(result)
+        _say(f'  timing in {rounds} rounds')
+        # The caches hold little of a training step
+        every = time_interleaved(runs, rounds, image.device, lead_in=0 if train else 1)
+    return [dict(result, seconds=times) for result, times in zip(results, every)]
 
 
 def _check_size(model, image):
@@ -200,38 +168,42 @@ def _check_size(model, image):
         raise ValueError(f'{model.name} takes no images of {height}x{width} ({reason}).') from error
 
 
-def _prepare_inference(model, form, image, expected, folder, options):
-    ready = prepare(model, form, image, folder, options.threads)
-    with exact_convolutions():
-        found = ready.run()
-    difference = check_agreement(f'{model.name}, {form},', found, expected, tolerance(form))
-    result = dict(difference=difference)
-    if options.breakdown:
-        operators = break_down(form, ready, image.device, options.threads)
-        result['operators'] = [operator._asdict() for operator in operators]
-    return ready.run, result
+def time_interleaved(functions, rounds, device, lead_in=1, warm_up=2):
+    """Time functions in turns, so that a change of the machine's speed hits all of them.
 
+    Args:
+        functions (Sequence[Callable]): Without arguments.
+        rounds (int): How often each is timed; the order within a round is random.
+        device (torch.device): Where they run.
+        lead_in (int): Calls before each timed one, which bring back into the caches what the
+            others drove out. Defaults to 1.
+        warm_up (int): Calls of each before the first round. Defaults to 2.
 
-def _prepare_training(model, form, image, expected, folder, options):
-    module = make_form(model, form, train=True)
-    image = lay_out(image, form)
-    with exact_convolutions(), torch.no_grad():
-        found = module.eval()(image)
-    difference = check_agreement(f'{model.name}, {form},', found, expected, tolerance(form))
-    step = TrainingStep(module.train(), image)
-    step()
-    result = dict(difference=difference, peak_memory=peak_memory(step, image.device))
-    if options.breakdown:
-        operators = break_down_step(step, image.device)
-        result['operators'] = [operator._asdict() for operator in operators]
-    return step, result
-
-
-@contextmanager
-def exact_convolutions():
-    """Keep a GPU's convolutions in single precision inside, where outputs are compared."""
-    allowed, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+    Returns:
+        list[list[float]]: Seconds, a list of the rounds for each function.
+    """
+    times = [[] for _ in functions]
+    shuffle = random.Random(0).shuffle
+    order = list(range(len(functions)))
+    for function in functions:
+        for _ in range(warm_up):
+            function()
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
     try:
-        yield
+        for _ in range(rounds):
+            shuffle(order)
+            for index in order:
+                function = functions[index]
+                for _ in range(lead_in):
+                    function()
+                synchronise(device)
+                started = time.perf_counter()
+                function()
+                synchronise(device)
+                times[index].append(time.perf_counter() - started)
     finally:
-        torch.backends.cudnn.allow_tf32 = allowed
+        if collecting:
+            gc.enable()
+    return times

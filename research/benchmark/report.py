@@ -11,6 +11,8 @@ from rich.text import Text
 
 from mmghost.utils.outputs import check_file
 
+#: Where the files of results are
+BENCHMARKS = Path(__file__).parent.parent / 'benchmarks'
 KEYS = {
     'title',
     'command',
@@ -24,7 +26,21 @@ KEYS = {
     'machine',
     'settings',
 }
-OPERATORS_SHOWN = 12
+
+
+_HEAD = """\
+# Performance
+
+Written by `python -m research.benchmark --markdown` from the files in
+[research/benchmarks/](../research/benchmarks). Each is of one process, in which the networks took
+turns after their outputs had been compared. Figures are medians with their quartiles. Ratios are of
+times of the same round, so that a change of the machine's speed cancels; below 1 is faster. The
+floor is what the machine would need for the multiply-adds of convolutions and linear layers at the
+rate of its matrix product, or for moving their weights, inputs and outputs once at the rate of its
+copy, whichever is more; a training step is three passes. Peak MB is what PyTorch allocates during a
+step, weights not counted.
+
+[What was tried, and what it gave](performance_notes.md)."""
 
 
 class Spread(NamedTuple):
@@ -74,20 +90,6 @@ def ratio(result, reference):
     return spread([mine / theirs for mine, theirs in pairs])
 
 
-def floors(result, machine):
-    """Give the least seconds that a result's work could take.
-
-    Args:
-        result (dict): The result.
-        machine (dict): The machine's rates.
-
-    Returns:
-        tuple[float, float]: Its arithmetic's, and its bytes'.
-    """
-    half = 'half_multiply_adds' if result['form'] == 'amp' else 'multiply_adds'
-    return result['multiply_adds'] / machine[half], result['bytes'] / machine['copied_bytes']
-
-
 def _short(name):
     return Path(name).stem if '/' in name else name
 
@@ -122,14 +124,15 @@ def ratios_table(setting, benchmark):
 
 def times_table(setting, benchmark):
     """Lay out a setting's times, beside the least that the machine would need."""
-    training = benchmark['task'] == 'training'
+    training, machine = benchmark['task'] == 'training', benchmark['machine']
     columns = ('network', 'form', 'ms', 'images/s', 'arithmetic ms', 'bytes ms', 'over floor')
     columns += ('peak MB',) if training else ()
     columns += ('outputs off by',)
     rows = []
     for result in setting['results']:
         times = spread([1e3 * seconds for seconds in result['seconds']])
-        arithmetic, moved = (1e3 * floor for floor in floors(result, benchmark['machine']))
+        arithmetic = 1e3 * result['multiply_adds'] / machine['multiply_adds']
+        moved = 1e3 * result['bytes'] / machine['copied_bytes']
         cells = (
             times.text(2),
             f'{1e3 * setting["batch"] / times.median:.1f}',
@@ -143,45 +146,12 @@ def times_table(setting, benchmark):
     return Table(f'{_headline(setting, benchmark)}: times', columns, rows)
 
 
-def operators_tables(setting, benchmark):
-    """Lay out the operators of each result that lists them, those that take longest."""
-    for result in setting['results']:
-        operators = result.get('operators', [])
-        where = f'{_headline(setting, benchmark)}: {_short(result["model"])}, {result["form"]}'
-        if not operators:
-            continue
-        if operators[0]['ms'] is None:
-            rows = [(operator['name'], f'{operator["calls"]:g}') for operator in operators]
-            title = f'{where}: operators of its file, which the runtime does not time'
-            yield Table(title, ('operator', 'calls'), rows)
-            continue
-        total = sum(operator['ms'] for operator in operators)
-        rows = [
-            (
-                operator['name'],
-                f'{operator["calls"]:g}',
-                f'{operator["ms"]:.3f}',
-                f'{operator["ms"] / total:.0%}',
-            )
-            for operator in operators[:OPERATORS_SHOWN]
-        ]
-        yield Table(f'{where}: operators', ('operator', 'calls', 'ms', 'of all'), rows)
-
-
 def tables(benchmark):
-    """List a benchmark's tables: ratios first, then times and floors, then operators.
-
-    Args:
-        benchmark (dict): As :func:`mmghost.benchmark.benchmark` gives it.
-
-    Returns:
-        list[Table]: The tables.
-    """
+    """List a benchmark's tables: ratios first, then times and floors."""
     settings = benchmark['settings']
     return [
         *(ratios_table(setting, benchmark) for setting in settings),
         *(times_table(setting, benchmark) for setting in settings),
-        *(table for setting in settings for table in operators_tables(setting, benchmark)),
     ]
 
 
@@ -197,15 +167,13 @@ def describe(benchmark):
     machine = benchmark['machine']
     versions = ', '.join(f'{name} {version}' for name, version in environment.items())
     where = f'{gpu}, {processor}' if gpu else processor
-    half = machine.get('half_multiply_adds')
     # Configs have widths of their own
     width = '' if benchmark['width'] is None else f'width {benchmark["width"]:g}, '
     start = f'{width}{benchmark["rounds"]} rounds'
     return (
         f'{start[0].upper()}{start[1:]}, on {where} ({cores} cores): '
         f'{machine["multiply_adds"] / 1e9:.1f} G multiply-adds a second'
-        + (f' ({half / 1e9:.1f} G in half precision)' if half else '')
-        + f', {machine["copied_bytes"] / 1e9:.1f} GB copied a second. With {versions}.'
+        f', {machine["copied_bytes"] / 1e9:.1f} GB copied a second. With {versions}.'
     )
 
 
@@ -247,24 +215,15 @@ def check_results_file(file):
             raise FileExistsError(f'{file} exists and holds no benchmark: give another name.')
 
 
-def read_benchmarks(folder):
-    """Read the files of results.
-
-    Args:
-        folder (str | Path): Where they are; it need not exist.
-
-    Returns:
-        list[dict]: The benchmarks, by file name.
+def read_benchmarks(folder=BENCHMARKS):
+    """Read the files of results, by their names.
 
     Raises:
         ValueError: If a file is no JSON or lacks something.
     """
     found = []
     for path in sorted(Path(folder).glob('*.json')):
-        try:
-            content = json.loads(path.read_text())
-        except json.JSONDecodeError as error:
-            raise ValueError(f'{path} is no JSON: {error}') from error
+        content = json.loads(path.read_text())
         missing = KEYS - set(content)
         if missing:
             raise ValueError(f'{path} lacks {", ".join(sorted(missing))}.')
@@ -272,33 +231,9 @@ def read_benchmarks(folder):
     return found
 
 
-def to_markdown(benchmarks, notes=None):
-    """Write benchmarks as a Markdown page.
-
-    Args:
-        benchmarks (Sequence[dict]): As :func:`read_benchmarks` gives them.
-        notes (str, optional): The file, beside the page, that tells what was tried.
-            Defaults to None.
-
-    Returns:
-        str: The page.
-    """
-    lines = [
-        '# Performance',
-        '',
-        'Written by `python tools/benchmark.py --markdown` from the files in',
-        '[benchmarks/](benchmarks). Each is of one process, in which the networks took turns after',
-        'their outputs had been compared. Figures are medians with their quartiles. Ratios are of',
-        "times of the same round, so that a change of the machine's speed cancels; below 1 is",
-        'faster. The floor is what the machine would need for the multiply-adds of convolutions',
-        'and linear layers at the rate of its matrix product, or for moving their weights, inputs',
-        'and outputs once at the rate of its copy, whichever is more; a training step is three',
-        'passes. Peak MB is what PyTorch allocates during a step, weights not counted.',
-    ]
-    if notes:
-        lines += ['', f'[What was tried, and what it gave]({notes}).']
-    if not benchmarks:
-        lines += ['', 'There are no results yet.']
+def to_markdown(benchmarks):
+    """Write benchmarks as a Markdown page."""
+    lines = [_HEAD]
     for benchmark in benchmarks:
         lines += [
             '',

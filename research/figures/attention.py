@@ -1,17 +1,27 @@
-"""From where in an image the attention at one position comes."""
+"""Draw where the attention at one position comes from: by layer, DFC above full attention.
+
+GhostNetV2, Figure 6. Full attention is that of a network trained with self-attention, given by
+--full, or else the affinity of the same features. docs/look_inside.md says how both are computed.
+"""
 
 import re
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from matplotlib.patches import Rectangle
+from rich.table import Table
 
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
+from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.wide_console import wide_console
 
-from .layer_outputs import find_layer, record
+from .inputs import find_layer, input_images, make_parser, record, trained_model
+from .pictures import check_new_file, hide_ticks, new_figure, save_figure, show_image
 
 MOST = 6  # columns of a picture
 _PLACE = re.compile(r'(\.ghost[12])?\.attention$')
+_MARK = 'red'
 
 
 class AttentionMap(NamedTuple):
@@ -234,3 +244,148 @@ def _scale(position, image, size):
         where * length // whole
         for where, length, whole in zip(position, size, image.inputs.shape[-2:])
     ]
+
+
+def attention_table(found):
+    """Return how attention is spread over positions, as a table.
+
+    Args:
+        found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
+
+    Returns:
+        Table: For rich's console.
+    """
+    table = Table(
+        caption="cross: share of the attention in the position's own row and column, in brackets "
+        'what it would be if all positions that take part did so evenly; spread: e to the entropy '
+        'of the shares, in positions.'
+    )
+    headings = ('layer', 'positions', 'decoupled: cross', 'spread', 'full: cross', 'spread')
+    for heading in headings:
+        table.add_column(heading, justify='left' if heading == 'layer' else 'right')
+    for decoupled, full in found:
+        height, width = decoupled.weights.shape
+        table.add_row(
+            _short(decoupled.layer),
+            f'{height}x{width}',
+            *(
+                cell
+                for attention in (decoupled, full)
+                for cell in (
+                    f'{attention.on_cross:.0%} ({attention.even_on_cross:.0%})',
+                    f'{attention.spread:.1f}',
+                )
+            ),
+        )
+    return table
+
+
+def draw_attention(found, image, position, full_name):
+    """Draw, for a position of an image, decoupled attention above full attention, layer by layer.
+
+    GhostNetV2, Figure 6.
+
+    Args:
+        found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
+        image (InputImage): The image.
+        position (tuple[int, int]): y and x, in pixels of the image.
+        full_name (str): What the full attention is.
+
+    Returns:
+        Figure: The picture.
+    """
+    figure = new_figure(5.8)
+    y, x = position
+    figure.suptitle(
+        f'Which positions take part in the attention at the red mark (y = {y}, x = {x}), '
+        'early to late layers',
+        fontsize=12,
+    )
+    left, right = figure.subfigures(1, 2, width_ratios=(1.4, max(len(found), 3)))
+    axis = left.subplots()
+    show_image(axis, image)
+    axis.plot(x, y, marker='+', color=_MARK, markersize=14, markeredgewidth=2.5)
+    rows = right.subplots(2, len(found), squeeze=False)
+    names = ('decoupled (DFC) attention:\nlearnt weights', full_name)
+    for column, pair in enumerate(found):
+        for axis, attention, name in zip(rows[:, column], pair, names):
+            _draw_map(right, axis, attention, image)
+            if column == 0:
+                axis.set_ylabel(name, fontsize=9)
+        rows[0, column].set_title(_short(pair[0].layer), fontsize=8)
+    return figure
+
+
+def _draw_map(figure, axis, attention, image):
+    height, width = attention.weights.shape
+    drawn = axis.imshow(100 * attention.weights.numpy(), cmap='viridis', vmin=0)
+    axis.add_patch(
+        Rectangle(
+            (attention.column - 0.5, attention.row - 0.5),
+            1,
+            1,
+            fill=False,
+            edgecolor=_MARK,
+            linewidth=2,
+        )
+    )
+    hide_ticks(axis)
+    axis.set_xlabel(
+        f'{height}x{width} positions\n{attention.on_cross:.0%} in its row and\n'
+        f'column (even: {attention.even_on_cross:.0%})',
+        fontsize=8,
+    )
+    bar = figure.colorbar(drawn, ax=axis, location='bottom', shrink=0.9)
+    bar.ax.tick_params(labelsize=7)
+    bar.ax.set_title('share of the whole, %', fontsize=7)
+
+
+def _short(name):
+    return name.removeprefix('backbone.').removesuffix('.attention')
+
+
+def parse_args():
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        '--position',
+        nargs=2,
+        type=int,
+        metavar=('Y', 'X'),
+        help='in pixels of the image as the network gets it (default: its middle)',
+    )
+    parser.add_argument(
+        '--image', default='0', help='a file, or the number of a test image (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--layer',
+        nargs='+',
+        help='attentions, or blocks that have some (default: six, from the first to the last)',
+    )
+    parser.add_argument(
+        '--full',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='a network with self-attention in the same bottlenecks',
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with mistakes_named():
+        check_new_file(args.out)
+        config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
+        (image,) = input_images(config, model, [args.image])
+        full, full_name = None, 'affinity of the same features'
+        if args.full:
+            full_config, full_model = trained_model(*args.full)
+            full = full_model, *input_images(full_config, full_model, [args.image])
+            full_name = 'trained self-attention'
+        position = args.position or [length // 2 for length in image.pixels.shape[:2]]
+        found = attention_maps(model, image, position, args.layer, full)
+        save_figure(draw_attention(found, image, position, full_name), args.out)
+        wide_console().print(attention_table(found))
+
+
+if __name__ == '__main__':
+    main()

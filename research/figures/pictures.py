@@ -7,20 +7,15 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmghost.engine.atomic_writes import write_atomically
+from mmghost.engine import write_atomically
 from mmghost.utils.outputs import check_folder
 
-WIDTH = 12  # inches, of 100 pixels
 _SMALL = 7
 
 
 def new_figure(height):
-    """Return an empty figure 1200 pixels wide.
-
-    Args:
-        height (float): Its height in inches, of 100 pixels.
-    """
-    figure = Figure((WIDTH, height), dpi=100, layout='constrained')
+    """Return an empty figure 1200 pixels wide, its height in inches of 100 pixels."""
+    figure = Figure((12, height), dpi=100, layout='constrained')
     FigureCanvasAgg(figure)
     return figure
 
@@ -47,12 +42,7 @@ def check_new_file(file, suffixes=None):
 
 
 def save_figure(figure, file):
-    """Write a figure, whole or not at all.
-
-    Args:
-        figure (Figure): The figure.
-        file (str | Path): The file, whose suffix is the format.
-    """
+    """Write a figure, whole or not at all, in the format of the file's suffix."""
     content = io.BytesIO()
     figure.savefig(content, format=Path(file).suffix[1:].lower())
     write_atomically(content.getvalue(), file)
@@ -82,10 +72,7 @@ def colour_bar(shown, label):
 
 
 def colours_of(values):
-    """Choose colours: from 0 up where nothing is negative, else blue below and red above 0.
-
-    Args:
-        values (ndarray): What will be shown.
+    """Choose colours for values: from 0 up where none is negative, else blue below and red above 0.
 
     Returns:
         dict: ``cmap``, ``vmin`` and ``vmax`` of ``imshow``.
@@ -97,32 +84,16 @@ def colours_of(values):
 
 
 def scale_maps(maps):
-    """Divide each map by its own largest magnitude; what is 0 everywhere stays.
-
-    Args:
-        maps (ndarray): ``(C, H, W)``.
-    """
+    """Divide each map of an ndarray ``(C, H, W)`` by its own largest magnitude, if it has one."""
     top = np.abs(maps).max((1, 2), keepdims=True)
     return maps / np.where(top == 0, 1, top)
 
 
 def tile(maps, columns):
-    """Lay maps out row by row, a pixel of nothing between them.
-
-    Args:
-        maps (ndarray): ``(C, H, W)``.
-        columns (int): Maps in a row.
-
-    Returns:
-        ndarray: The picture, NaN where there is nothing.
-    """
+    """Lay maps ``(C, H, W)`` out row by row, a pixel of nothing, NaN, between them."""
     count, height, width = maps.shape
     rows = -(-count // columns)
-    picture = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
-    for index, values in enumerate(maps):
-        top, left = (
-            step * (index // columns if side == 0 else index % columns)
-            for side, step in enumerate((height + 1, width + 1))
-        )
-        picture[top : top + height, left : left + width] = values
-    return picture
+    empty = np.full((rows * columns, height + 1, width + 1), np.nan)
+    empty[:count, :height, :width] = maps
+    grid = empty.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
+    return grid.reshape(rows * (height + 1), -1)[:-1, :-1]

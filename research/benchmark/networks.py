@@ -1,25 +1,23 @@
-"""The networks that can be compared, by name."""
+"""The networks that can be compared, by name, with weights as gentle as trained ones."""
 
 from typing import NamedTuple
 
+import torch
 from mmengine.registry import MODELS
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.utils.whole_models import build_whole_model, is_config
 
-from .weights import settle
-
 MAPS = (0, 1, 2, 3, 4)
-#: Version and family of timm's networks
-TIMM = {'timm.ghostnet': ('v1', 'ghostnet'), 'timm.ghostnetv2': ('v2', 'ghostnetv2')}
+_SETTLED_ON = (4, 3, 192, 192)
 
 
 class Model(NamedTuple):
     """A network to measure.
 
     Models of one family have the same weights, and so the same outputs. Those that ``deploys`` is
-    true of have a deploy form; the others are taken as they come.
+    true of have a deploy form; timm's are taken as they come.
     """
 
     name: str
@@ -151,3 +149,39 @@ def build_models(names, width=1.0):
         except Exception as error:
             raise ValueError(f'{model.name} does not run on images alone: {error!r}') from error
     return models
+
+
+def settle(module, seed=0):
+    """Give a module random weights, and its batch norms statistics near those of its features.
+
+    With statistics out of the blue a deep network amplifies rounding, and two forms of it could not
+    be compared.
+
+    Args:
+        module (nn.Module): Takes images; it is in evaluation mode then.
+        seed (int): Seed of the weights. Defaults to 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(like):
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype)
+
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(noise(parameter) * (2 / parameter[0].numel()) ** 0.5)
+            else:
+                parameter.copy_(name.endswith('weight') + 0.1 * noise(parameter))
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean
+        module.double().train()
+        for _ in range(2):
+            module(torch.randn(_SETTLED_ON, generator=generator, dtype=torch.double))
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
+            norm.running_mean += 0.1 * norm.running_var.sqrt() * noise(norm.running_mean)
+            norm.running_var *= 1 + 0.1 * noise(norm.running_var).clamp(-2, 2)
+    module.float().eval()
