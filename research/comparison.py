@@ -34,18 +34,19 @@ _HEAD = """\
 
 Written by `python -m research.comparison` from the runs in
 [research/results/](../research/results), which `python -m research.reproduce` makes;
-[reproduce.md](reproduce.md) explains both. COCO, ADE20K and ImageNet cannot be had where mmghost is developed. These are the papers' comparisons on
-Fashion-MNIST and on scenes made of it instead: one recipe and one budget for all models of a table.
-They say how the models compare where data and training are small; the papers' accuracy they cannot
-confirm or refute.
+[reproduce.md](reproduce.md) explains both. COCO, ADE20K and ImageNet cannot be had where mmghost is
+developed. These are the papers' comparisons on Fashion-MNIST and on scenes made of it instead: one
+recipe and one budget for all models of a table. They say how the models compare where data and
+training are small; the papers' accuracy they cannot confirm or refute.
 """
 _READING = """\
 Given are the mean over the seeds, the sample's standard deviation and, in brackets, each seed's
 value, all of the last epoch. A difference is that of two means, with its standard error: one below
 twice its error means little. Parameters and multiply-adds are those of the whole model. Minutes are
-the median of the runs, by the clock, on a machine that may have done other things too. The learning
-curves show the means over the seeds, and from the least to the most; those of classification are of
-training articles that no model trains on, the others of what the results are of.
+the median of the runs that were not interrupted, by the clock, on a machine that may have done other
+things too. The learning curves show the means over the seeds, and from the least to the most; those
+of classification are of training articles that no model trains on, the others of what the results
+are of.
 """
 
 
@@ -136,8 +137,8 @@ def _table(table, counts):
             if first and other and row is not reference:
                 differences[row['name']] = _difference(first, other)
             cells.append(str(differences.get(row['name'], '')))
-        times = [run['wall_time'] for run in row['runs']]
-        cells += [str(len(times)), f'{median(times) / 60:.1f}' if times else '']
+        times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
+        cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']
         lines.append(f'| {" | ".join(cells)} |')
     budgets = list(dict.fromkeys(_budget(row) for row in table['rows']))
     title, like = table['title'], table['of']
