@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmghost.utils import check_int
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 from .fashion_mnist import find_fashion_mnist, unpack_fashion_mnist
 from .fashion_scenes import make_fashion_scenes
@@ -135,7 +134,7 @@ def run_demo(args):
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         run_demo(args)
 
 

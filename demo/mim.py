@@ -30,12 +30,12 @@ def run_mim(words):
     """Run a ``mim`` command in a process of its own, its output passed on.
 
     Raises:
-        RuntimeError: If it fails.
+        ChildProcessError: If it fails.
     """
     print(f'\n$ {shlex.join(words)}', flush=True)
     done = subprocess.run([sys.executable, '-W', 'ignore', '-m', *words])
     if done.returncode:
-        raise RuntimeError(f'{" ".join(words[:2])} ended with exit status {done.returncode}')
+        raise ChildProcessError(f'{" ".join(words[:2])} ended with exit status {done.returncode}')
 
 
 def newest(folder, pattern):

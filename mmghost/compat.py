@@ -2,7 +2,6 @@
 
 import platform
 from importlib import import_module, metadata
-from importlib.util import find_spec
 
 # Written here alone: setup.py and tools/setup_env.py read it, docs/ are tested against it.
 # package: (oldest accepted, first refused). Before 2.6 torch has no list of what a checkpoint may
@@ -50,31 +49,18 @@ def check_versions():
             raise ImportError(f'{name} {version} is installed: {_allowed(name)}.')
 
 
-def name_onedls_packages():
-    """Tell mmengine the names of OneDL's packages, where these are installed.
+def name_packages():
+    """Tell mmengine mmghost's name, so that ``_base_ = 'mmghost::...'`` finds its configs.
 
-    Its table has OpenMMLab's, with which ``_base_ = 'mmseg::...'`` finds no mmsegmentation.
+    And those of OneDL's packages, where these are installed: with OpenMMLab's, which its table
+    has, ``_base_ = 'mmseg::...'`` finds no mmsegmentation.
     """
     from mmengine.config.utils import MODULE2PACKAGE
 
+    MODULE2PACKAGE['mmghost'] = 'mmghost'
     for module, name in ONEDL.items():
         try:
             metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
         MODULE2PACKAGE[module] = name
-
-
-def leave_out_multimodal_models():
-    """Let mmpretrain be imported beside transformers 5, which litert-torch brings.
-
-    Its multimodal models take from transformers what version 5 has no more, so that mmpretrain
-    has to do without them, as it does where there is no transformers at all.
-    """
-    try:
-        major = int(metadata.version('transformers').split('.')[0])
-    except metadata.PackageNotFoundError:
-        return
-    if major >= 5 and find_spec('mmpretrain') is not None:
-        dependency = import_module('mmpretrain.utils.dependency')
-        dependency.WITH_MULTIMODAL = False

@@ -3,37 +3,30 @@
 mmengine imports this module when a config says ``type='mmghost.X'``.
 """
 
-from mmengine.registry import HOOKS as ROOT_HOOKS
-from mmengine.registry import LOOPS as ROOT_LOOPS
-from mmengine.registry import MODELS as ROOT_MODELS
-from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
-from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
+from mmengine import registry as root
 from mmengine.registry import Registry
 
-HOOKS = Registry('hook', parent=ROOT_HOOKS, scope='mmghost', locations=['mmghost.engine'])
-LOOPS = Registry('loop', parent=ROOT_LOOPS, scope='mmghost', locations=['mmghost.engine'])
-MODELS = Registry(
-    'model',
-    parent=ROOT_MODELS,
-    scope='mmghost',
-    locations=['mmghost.backbones', 'mmghost.deploy.exported_model', 'mmghost.layers'],
-)
-OPTIM_WRAPPERS = Registry(
-    'optimizer wrapper',
-    parent=ROOT_OPTIM_WRAPPERS,
-    scope='mmghost',
-    locations=['mmghost.engine'],
-)
-OPTIMIZERS = Registry(
-    'optimizer', parent=ROOT_OPTIMIZERS, scope='mmghost', locations=['mmghost.engine']
-)
+
+def _node(parent, *modules):
+    """Make the node of a root registry whose entries are in some of mmghost's modules."""
+    locations = [f'mmghost.{module}' for module in modules]
+    return Registry(parent.name, parent=parent, scope='mmghost', locations=locations)
 
 
-def register_model(cls):
-    """Register a class as ``mmghost.NAME`` and, in the root registry, as ``NAME``.
+HOOKS = _node(root.HOOKS, 'engine')
+MODELS = _node(root.MODELS, 'backbones', 'deploy.exported_model', 'layers')
+MODEL_WRAPPERS = _node(root.MODEL_WRAPPERS, 'engine')
+OPTIM_WRAPPERS = _node(root.OPTIM_WRAPPERS, 'engine')
+OPTIMIZERS = _node(root.OPTIMIZERS, 'engine')
+RUNNERS = _node(root.RUNNERS, 'engine')
+
+
+def register_backbone(cls):
+    """Register a class as ``mmghost.NAME`` and, where the name is free there, at the root.
 
     The root entry is what lets mmdet, mmseg and mmpretrain find the plain name once mmghost has
     been imported.
     """
-    ROOT_MODELS.register_module(module=cls)
+    if cls.__name__ not in root.MODELS.module_dict:
+        root.MODELS.register_module(module=cls)
     return MODELS.register_module(module=cls)

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.fileio import load
 
-from mmghost.engine import write_atomically
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
+from mmghost.utils.files import write_atomically
 
 from .results import (
     COMPARISON,
@@ -43,10 +42,10 @@ _READING = """\
 Given are the mean over the seeds, the sample's standard deviation and, in brackets, each seed's
 value, all of the last epoch. A difference is that of two means, with its standard error: one below
 twice its error means little. Parameters and multiply-adds are those of the whole model. Minutes are
-the median of the runs that were not interrupted, by the clock, on a machine that may have done other
-things too. The learning curves show the means over the seeds, and from the least to the most; those
-of classification are of training articles that no model trains on, the others of what the results
-are of.
+the median of the runs that were not interrupted, by the clock, on a machine that may have done
+other things too. The learning curves show the means over the seeds, and from the least to the most;
+those of classification are of training articles that no model trains on, the others of what the
+results are of.
 """
 
 
@@ -261,7 +260,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         tables = read_comparison(args.results)
         if has_runs(tables):
             write_atomically(draw_learning_curves(tables), Path(args.out_dir, CURVES))

@@ -16,9 +16,8 @@ from mmengine.registry import MODELS, init_default_scope
 from rich.table import Table
 
 import mmghost  # noqa: F401
-from mmghost.utils.argument_parser import ArgumentParser
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.complexity import count_complexity
-from mmghost.utils.mistakes import mistakes_named
 from mmghost.utils.wide_console import wide_console
 
 from .benchmark.report import read_benchmarks
@@ -323,7 +322,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         runs = read_results(args.results)
         tables = measure_tables(args.paper, args.table, runs, read_benchmarks())
     console = wide_console()

@@ -4,8 +4,7 @@ from mmengine.config import DictAction
 
 from mmghost.deploy.export_model import export_model
 from mmghost.deploy.runtimes import FORMATS
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 
 def parse_args():
@@ -49,7 +48,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         report = export_model(**vars(args))
     print(
         f'{args.file}: input {"x".join(map(str, report.shape))}, differs from PyTorch by '

@@ -3,8 +3,7 @@
 from mmengine.config import DictAction
 
 from mmghost.deploy.evaluate_exported import evaluate_exported
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 
 def parse_args():
@@ -23,7 +22,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named(within_iterations=True):
+    with one_line_errors():
         evaluate_exported(**vars(args))
 
 

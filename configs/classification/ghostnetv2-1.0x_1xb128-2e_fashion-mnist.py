@@ -49,10 +49,10 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=max_epochs, convert_to_iter_based=True),
 ]
-train_cfg = dict(type='mmghost.ResumableEpochLoop', max_epochs=max_epochs, val_interval=max_epochs)
+runner_type = 'mmghost.ResumableRunner'
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=max_epochs)
 val_cfg = dict()
 test_cfg = dict()
-default_hooks = dict(checkpoint=dict(type='mmghost.SafeCheckpointHook'))
 custom_hooks = [dict(type='mmghost.ChannelsLastHook')]
 randomness = dict(seed=0)
 auto_scale_lr = dict(base_batch_size=128)

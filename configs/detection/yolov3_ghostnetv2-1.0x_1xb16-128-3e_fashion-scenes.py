@@ -83,8 +83,8 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/instances_validation.json', classwise=True)
 test_evaluator = val_evaluator
 
-train_cfg = dict(type='mmghost.ResumableEpochLoop', max_epochs=max_epochs)
-default_hooks = dict(checkpoint=dict(type='mmghost.SafeCheckpointHook'))
+runner_type = 'mmghost.ResumableRunner'
+train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.002, weight_decay=0.05),
 )

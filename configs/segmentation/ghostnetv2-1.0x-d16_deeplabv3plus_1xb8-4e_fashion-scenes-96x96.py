@@ -86,9 +86,10 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
+runner_type = 'mmghost.ResumableRunner'
 train_cfg = dict(
     _delete_=True,
-    type='mmghost.ResumableEpochLoop',
+    type='EpochBasedTrainLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
 )
@@ -101,7 +102,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=50),
-    checkpoint=dict(type='mmghost.SafeCheckpointHook', by_epoch=True, interval=1),
+    checkpoint=dict(by_epoch=True, interval=1),
 )
 log_processor = dict(by_epoch=True)
 custom_hooks = [dict(type='mmghost.ChannelsLastHook')]

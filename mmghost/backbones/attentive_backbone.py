@@ -1,11 +1,11 @@
 from importlib import import_module
 
 from mmghost.layers import attach_attention
-from mmghost.registry import MODELS, register_model
+from mmghost.registry import MODELS, register_backbone
 from mmghost.utils import check_type
 
 
-@register_model
+@register_backbone
 def AttentiveBackbone(backbone, attention_cfg, where='expanded', blocks=None, **kwargs):
     """Build an mm package's backbone with an attention in its inverted residuals.
 

@@ -1,5 +1,5 @@
 from mmghost.layers import ghostify
-from mmghost.registry import register_model
+from mmghost.registry import register_backbone
 from mmghost.utils import check_choice, check_int
 
 from .mmpretrain_backbones import import_mmpretrain_backbones
@@ -7,7 +7,7 @@ from .mmpretrain_backbones import import_mmpretrain_backbones
 CIFAR_DEPTHS = (20, 32, 44, 56, 110)
 
 
-@register_model
+@register_backbone
 def GhostResNet(depth, ratio=2, cheap_kernel_size=3, skip=None, **kwargs):
     """mmpretrain's ResNet with Ghost modules for convolutions: Ghost-ResNet-50 and -56.
 

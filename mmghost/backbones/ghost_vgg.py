@@ -1,11 +1,11 @@
 from mmghost.layers import ghostify
-from mmghost.registry import register_model
+from mmghost.registry import register_backbone
 from mmghost.utils import check_choice
 
 from .mmpretrain_backbones import import_mmpretrain_backbones
 
 
-@register_model
+@register_backbone
 def GhostVGG(depth=16, ratio=2, cheap_kernel_size=3, skip=(), norm_cfg=dict(type='BN'), **kwargs):
     """mmpretrain's VGG with Ghost modules for convolutions: Ghost-VGG-16 of GhostNet.
 

@@ -1,9 +1,11 @@
+from mmengine.registry import MODELS as ROOT_MODELS
+
 from mmghost.layers import ghostify
-from mmghost.registry import ROOT_MODELS, register_model
+from mmghost.registry import register_backbone
 from mmghost.utils import check_type
 
 
-@register_model
+@register_backbone
 def Ghostified(model, **kwargs):
     """Any registered network with Ghost modules for convolutions, for configs.
 

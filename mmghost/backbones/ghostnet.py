@@ -15,13 +15,14 @@ from mmghost.deploy import (
     pack_backbone,
 )
 from mmghost.layers import GhostBottleneck
-from mmghost.registry import register_model
+from mmghost.registry import register_backbone
 from mmghost.utils import (
     check_choice,
     check_flag,
     check_images,
     check_int,
     check_layer_cfg,
+    check_options,
     check_positive,
     check_type,
     make_divisible,
@@ -30,9 +31,10 @@ from mmghost.utils import (
 from .stages import FINAL_CHANNELS, STAGES, STEM_CHANNELS
 
 OUTPUT_STRIDES = (8, 16, 32)
+_PRETRAINED = ('type', 'checkpoint', 'prefix', 'ema', 'map_location')  # in an init_cfg
 
 
-@register_model
+@register_backbone
 class GhostNet(BaseModule):
     """GhostNet (Han et al., CVPR 2020, Section 3.2, Table 1) as a multi-scale backbone.
 
@@ -200,8 +202,10 @@ class GhostNet(BaseModule):
             check_type('init_cfg', init_cfg, (dict, list, tuple), allowed)
         for cfg in [init_cfg] if isinstance(init_cfg, dict) else init_cfg or ():
             check_type('each of init_cfg', cfg, dict, 'a dict')
-            if cfg.get('type') in ('Pretrained', PretrainedInit) and 'checkpoint' not in cfg:
-                raise ValueError(f'init_cfg must name its checkpoint, but got {cfg!r}.')
+            if cfg.get('type') in ('Pretrained', PretrainedInit):
+                check_options('init_cfg', cfg, _PRETRAINED)
+                if 'checkpoint' not in cfg:
+                    raise ValueError(f'init_cfg must name its checkpoint, but got {cfg!r}.')
 
     def init_weights(self):
         """Initialize as ``init_cfg`` says, pretrained weights by :func:`load_pretrained`."""

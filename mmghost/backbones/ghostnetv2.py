@@ -1,6 +1,6 @@
 from mmghost.layers import GhostBottleneck
 from mmghost.layers.ghost_bottleneck import ENHANCEMENTS
-from mmghost.registry import register_model
+from mmghost.registry import register_backbone
 from mmghost.utils import check_choice, check_optional_dict, check_type
 
 from .ghostnet import GhostNet
@@ -10,7 +10,7 @@ BOTTLENECKS = sum(map(len, STAGES))
 PLAIN_BOTTLENECKS = 2  # the first ones have no DFC attention
 
 
-@register_model
+@register_backbone
 class GhostNetV2(GhostNet):
     """GhostNetV2 (Tang et al., NeurIPS 2022, Section 4.2) as a multi-scale backbone.
 

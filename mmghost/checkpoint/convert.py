@@ -1,11 +1,12 @@
 """Writing GhostNet weights as clean checkpoints."""
 
-import os
+import io
 from pathlib import Path
 
 import torch
 
 from mmghost.utils import check_choice, make_divisible
+from mmghost.utils.files import write_atomically
 from mmghost.version import __version__
 
 from .read_weights import read_weights, sha256
@@ -31,6 +32,12 @@ def _widen_factor(backbone):
     ]
     # Of several that give the same channels, the one the papers would have: the fewest decimals
     return min(fitting, key=lambda width: (len(str(width)), abs(width - 1)), default=None)
+
+
+def _bytes_of(content):
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
 
 
 def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None):
@@ -67,23 +74,16 @@ def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None
         source_sha256=sha256(weights.path),
         ema=weights.ema,
     )
-    partial = out_file.with_name(f'.{out_file.name}.partial')
-    out_file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if layout == 'timm':
-            content = {
-                key: value.contiguous()
-                for key, value in to_timm_layout(weights.backbone, weights.head).items()
-            }
-        else:
-            content = dict(meta=meta, state_dict=weights.classifier)
-        if layout == 'timm' and out_file.suffix == '.safetensors':
-            from safetensors.torch import save_file
+    if layout == 'mmghost':
+        content = _bytes_of(dict(meta=meta, state_dict=weights.classifier))
+    else:
+        renamed = to_timm_layout(weights.backbone, weights.head)
+        renamed = {key: value.contiguous() for key, value in renamed.items()}
+        if out_file.suffix == '.safetensors':
+            from safetensors.torch import save
 
-            save_file(content, partial)
+            content = save(renamed)
         else:
-            torch.save(content, partial)
-        os.replace(partial, out_file)
-    finally:
-        partial.unlink(missing_ok=True)
+            content = _bytes_of(renamed)
+    write_atomically(content, out_file)
     return meta

@@ -1,63 +1,59 @@
 """Whole models from published GhostNet files, through mmengine's own loading."""
 
-import logging
-from pathlib import Path
-
 import torch.distributed
 from mmengine.dist import get_dist_info
-from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
-from mmengine.runner import checkpoint as mmengines
 
-from .read_weights import check_sha256, fetch, load_safely, sort_weights
+from .read_weights import fetch, load_safely, sort_weights
+
+# The authors' and timm's
+_NAMES = '|'.join(
+    [
+        r'ck_ghostnetv2_\d+\.pth(\.tar)?',
+        r'state_dict_73\.98\.pth',
+        r'ghostnetv3-\d\.\d\.pth\.tar',
+        r'([\w.-]*[-_.])?ghostnet(v[23])?_\d{3}(?!\d)[\w.-]*\.(safetensors|bin|pth)',
+        r'ghostnet_1x\.pth',
+    ]
+)
+# mmengine takes the first that matches, in descending order: so http(s) comes before its own
+# 'https://', and local files come after all addresses
+_SCHEMES = (
+    rf'https?://(\S*/)?({_NAMES})(\?\S*)?$',
+    rf'(?!\S+://)(.*[/\\])?({_NAMES}|[^/\\]+\.safetensors)$',
+    r'(?:hf[-_]hub:)?timm/ghostnet[\w.-]+$',
+    r'mmghost:',
+)
 
 
-def _rename(content, filename):
-    """Give published GhostNet weights the names of an OpenMMLab model; leave all else alone."""
+@CheckpointLoader.register_scheme(prefixes=_SCHEMES)
+def load_from_mmghost(filename, map_location=None):
+    """Load a published GhostNet file for mmengine, under an OpenMMLab classifier's names.
+
+    That is what ``load_from``, a model's ``init_cfg`` and the test tools load. The backbone's
+    weights are found under ``backbone.``, the classifier's under ``head.``; of several sets the
+    averaged one is taken. A file of something else is returned as it is. Nothing that a file holds
+    is executed.
+
+    Args:
+        filename (str): A published file by its usual name, its web address, timm's name of it on
+            the Hugging Face hub, or any ``.safetensors``; under another name, ``mmghost:FILE``.
+        map_location: As in ``torch.load``.
+
+    Raises:
+        OSError: If there is no such file, or it cannot be fetched.
+        ValueError: If it is broken, or cannot be loaded safely.
+    """
+    source = filename.removeprefix('mmghost:')
+    rank, world_size = get_dist_info()
+    if world_size > 1:  # the first process downloads for all of them
+        if rank == 0:
+            fetch(source)
+        torch.distributed.barrier()
+    path = fetch(source)
+    content = load_safely(path, map_location)
     try:
-        weights = sort_weights(content, Path(filename), prefix='')
+        weights = sort_weights(content, path, prefix='')
     except ValueError:
         return content
     return dict(state_dict=weights.classifier) if weights.layout == 'timm' else content
-
-
-def load_from_local(filename, map_location=None):
-    """Load a local file, without executing any of it."""
-    path = Path(filename).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {filename} can not be found.')
-    try:
-        check_sha256(path)
-    except ValueError as error:  # its name may be of the user's own making
-        print_log(str(error), logger='current', level=logging.WARNING)
-    return _rename(load_safely(path, map_location), filename)
-
-
-def load_from_http(filename, map_location=None, **kwargs):
-    """Load a file of the web, which the first process downloads for all of them."""
-    rank, world_size = get_dist_info()
-    if rank == 0:
-        fetch(filename)
-    if world_size > 1:
-        torch.distributed.barrier()
-    return _rename(load_safely(fetch(filename), map_location), filename)
-
-
-def _load_content(file, map_location=None, weights_only=True):
-    """Stand in for OneDL's loading, which executes what torch refuses to load."""
-    return load_safely(file if hasattr(file, 'read') else Path(file), map_location)
-
-
-def load_published_checkpoints():
-    """Let mmengine load the authors' and timm's GhostNet files into whole models.
-
-    That is into what ``load_from``, a model's ``init_cfg`` and the test tools load. The backbone's
-    weights are found under ``backbone.``, the classifier's under ``head.``; of several sets the
-    averaged one is taken. Other files are loaded as before, ``.safetensors`` too. Nothing that a
-    file holds is executed, whatever torch's or mmengine's default is.
-    """
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
-    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
-    mmengines.load_from_http = load_from_http  # which 'torchvision://' and the like end in
-    if hasattr(mmengines, '_safe_torch_load'):
-        mmengines._safe_torch_load = _load_content

@@ -8,9 +8,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from mmghost.engine.atomic_writes import write_atomically
+from mmghost.utils.configs import config_scope
+from mmghost.utils.files import write_atomically
 from mmghost.utils.inputs import check_input
-from mmghost.utils.mm_tools import config_scope
 from mmghost.version import __version__
 
 from .read_weights import fetch, load_safely, named_sha256

@@ -6,7 +6,6 @@ import logging
 import pickle
 import re
 import zipfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlparse
@@ -22,7 +21,7 @@ _HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
 _UNSAFE = re.compile(r'(?:GLOBAL|global|function|class) ([\w.]+)')
 # As in resnet50-0676ba61.pth; torch.hub's own pattern takes the 1 of ghostnetv2-1.0x for one
 _NAMED = re.compile(r'.+-([0-9a-f]{8,64})(?:\.[a-z]+)+')
-_WRAPPERS = ('module.', 'model.')  # of DataParallel and of torch.compile or training scripts
+_WRAPPERS = ('module.', '_orig_mod.', 'model.')  # DataParallel's, torch.compile's, scripts'
 
 
 class Weights(NamedTuple):
@@ -54,7 +53,7 @@ class Weights(NamedTuple):
 def fetch(source):
     """Return the local path of a file, a URL or a timm/... name on the Hugging Face hub."""
     check_type('checkpoint', source, (str, Path), 'a file, an address or a name')
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.is_file():
         return path
     if path.is_dir():
@@ -71,8 +70,9 @@ def fetch(source):
                 f'({type(error).__name__}): download its model.safetensors and give the path.'
             ) from error
     if urlparse(str(source)).scheme in ('http', 'https'):
-        folder = Path(torch.hub.get_dir(), 'checkpoints')
-        target = folder / Path(urlparse(str(source)).path).name
+        digest = hashlib.sha256(str(source).encode()).hexdigest()[:16]  # many end in one name
+        name = Path(urlparse(str(source)).path).name
+        target = Path(torch.hub.get_dir(), 'checkpoints', 'mmghost', digest, name)
         if not target.is_file():
             _download(str(source), target)
         return target
@@ -97,11 +97,9 @@ def _download(address, target):
         )
 
 
-def safe_namespace():
-    """Let torch load the record of a command line, in the authors' and timm's training files."""
-    if argparse.Namespace in torch.serialization.get_safe_globals():
-        return nullcontext()  # leaving the context below would take it away
-    return torch.serialization.safe_globals([argparse.Namespace])
+# The record of a command line, in the authors' and timm's training files; with its name, so that
+# one that others have allowed stays allowed
+_NAMESPACE = (argparse.Namespace, 'argparse.Namespace')
 
 
 def load_safetensors(path):
@@ -127,7 +125,7 @@ def load_safely(path, map_location='cpu'):
     if getattr(path, 'suffix', None) == '.safetensors':
         return load_safetensors(path)
     try:
-        with safe_namespace():
+        with torch.serialization.safe_globals([_NAMESPACE]):
             return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         found = _UNSAFE.search(str(error))
@@ -154,7 +152,7 @@ def _choose(content, ema, path):
     if averaged is None:
         if ema:
             raise ValueError(f'{path} has no EMA weights: leave ema out, or set it to False.')
-        for name in ('state_dict', 'model', 'net'):
+        for name in ('state_dict', 'model_state_dict', 'model', 'net'):
             if isinstance(content.get(name), dict):
                 return content[name], None
         return content, None
@@ -169,7 +167,7 @@ def _unwrap(weights):
     """Drop what DataParallel and the like put before every name."""
     for wrapper in _WRAPPERS:
         if weights and all(key.startswith(wrapper) for key in weights):
-            weights = {key[len(wrapper) :]: value for key, value in weights.items()}
+            return _unwrap({key[len(wrapper) :]: value for key, value in weights.items()})
     return weights
 
 
@@ -183,8 +181,8 @@ def read_weights(source, prefix=None, ema=None):
     Args:
         source (str | Path): A file, an http(s) address, or a ``timm/...`` name on the Hugging Face
             hub.
-        prefix (str, optional): What precedes the backbone's names in the file. Defaults to None:
-            'backbone.' if there are such names, else nothing.
+        prefix (str, optional): What precedes the backbone's names in the file, with or without
+            the dot. Defaults to None: 'backbone.' if there are such names, else nothing.
         ema (bool, optional): True for the averaged weights, False for the others. Defaults to
             None: the averaged ones if the file has them.
 
@@ -202,7 +200,10 @@ def read_weights(source, prefix=None, ema=None):
 def sort_weights(content, path, prefix=None, ema=None):
     """Do for a file's content what :func:`read_weights` does for a file."""
     chosen, averaged = _choose(content, ema, path)
-    weights = _unwrap({key: v for key, v in chosen.items() if isinstance(v, torch.Tensor)})
+    named = {str(key): value for key, value in chosen.items()}
+    weights = _unwrap({key: v for key, v in named.items() if isinstance(v, torch.Tensor)})
+    if prefix and not prefix.endswith('.'):
+        prefix += '.'
     if prefix is None:
         prefix = 'backbone.' if any(key.startswith('backbone.') for key in weights) else ''
     elif not any(key.startswith(prefix) for key in weights):

@@ -1,22 +1,31 @@
 """What torch's safe unpickler must know to read mmengine's checkpoints.
 
 Since torch 2.6 ``torch.load`` refuses every class and function that is not allowed by name.
-mmengine (to 0.10.7) keeps its logs as ``HistoryBuffer`` objects and numpy values in a checkpoint.
-Those, and nothing else, are allowed here; see torch.serialization.add_safe_globals.
+mmengine (to 0.10.7) keeps its logs as ``HistoryBuffer`` objects in a checkpoint, the data set's
+metainfo with whatever numpy values and parts of the config it has, and schedulers with a function
+of theirs. Those, and nothing else, are allowed here; see torch.serialization.add_safe_globals.
 """
 
 import pickle
 
 import numpy as np
 import torch
+from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+# Pickle looks a class's functions up with getattr: these alone
+_FUNCTIONS = {
+    HistoryBuffer: ('mean', 'max', 'min', 'current'),
+    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
+}
 
 
-def _history_buffer_method(owner, name):
-    """Stand in for ``getattr``, which pickle calls for HistoryBuffer's own statistics only."""
-    if owner is not HistoryBuffer or name not in ('mean', 'max', 'min', 'current'):
+def _function_of(owner, name):
+    """Stand in for ``getattr``, which pickle calls for a class's function."""
+    if not isinstance(owner, type) or name not in _FUNCTIONS.get(owner, ()):
         raise pickle.UnpicklingError(f'a checkpoint may not look up {name!r} of {owner!r}')
-    return getattr(HistoryBuffer, name)
+    return getattr(owner, name)
 
 
 def _numpy_globals():
@@ -29,16 +38,21 @@ def _numpy_globals():
     ]
 
 
+def _plain_dtypes():
+    """List the classes of the types that hold booleans, numbers and text of a fixed width."""
+    codes = f'?{np.typecodes["AllInteger"]}{np.typecodes["AllFloat"]}SU'
+    return {type(np.dtype(code)) for code in codes}
+
+
 def allow_mmengine_checkpoints():
     """Let ``torch.load(weights_only=True)`` read the checkpoints that mmengine's Runner writes."""
-    dtypes = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)]
+    classes = [HistoryBuffer, OneCycleParamScheduler, ConfigDict, np.ndarray, np.dtype]
+    named = [*classes, *_plain_dtypes()]
+    # With their names, as OneDL's loader takes the bare classes from the list when it has used it
     torch.serialization.add_safe_globals(
         [
-            HistoryBuffer,
-            (_history_buffer_method, 'builtins.getattr'),
-            np.ndarray,
-            np.dtype,
+            *((cls, f'{cls.__module__}.{cls.__qualname__}') for cls in named),
+            (_function_of, 'builtins.getattr'),
             *_numpy_globals(),
-            *dtypes,
         ]
     )

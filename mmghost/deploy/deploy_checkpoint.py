@@ -8,8 +8,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
+from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
-from mmghost.utils.mm_tools import config_scope
 from mmghost.version import __version__
 
 

@@ -13,7 +13,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
 from mmghost.utils import as_pair, check_int
-from mmghost.utils.mm_tools import config_scope
+from mmghost.utils.configs import config_scope
 
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
 from .images import calibration_images, example_image

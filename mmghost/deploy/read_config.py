@@ -2,8 +2,8 @@
 
 from mmengine.config import Config
 
+from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
-from mmghost.utils.mm_tools import config_scope
 
 TASKS = dict(mmdet='detection', mmseg='segmentation', mmpretrain='classification')
 

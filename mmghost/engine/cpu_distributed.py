@@ -1,48 +1,77 @@
-"""Several processes without a GPU, which mmengine's launchers do not provide for.
+"""Several processes without a GPU, which mmengine's launchers do not provide for."""
 
-Up to 0.10.7 mmengine calls ``torch.cuda.set_device`` in every process of a distributed run, and
-gives DistributedDataParallel a CUDA device; torch refuses SyncBatchNorm there.
-"""
+import logging
+import os
+import subprocess
+from datetime import timedelta
 
-from unittest import mock
+from mmengine.logging import print_log
+from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
+from torch import distributed, nn
 
-import torch
-from mmengine.device import get_device
-from mmengine.dist import utils
-from mmengine.model import MMDistributedDataParallel
+from mmghost.registry import MODEL_WRAPPERS
 
-from .cpu_sync_batch_norm import convert_sync_batch_norms
-
-LAUNCHERS = ('pytorch', 'slurm', 'mpi')
-
-
-def _on_cpu(init_dist):
-    def init_dist_on_cpu(backend, **kwargs):
-        if backend != 'gloo':
-            raise RuntimeError(
-                f'no GPU is visible, which the {backend} backend needs: give '
-                '--cfg-options env_cfg.dist_cfg.backend=gloo to use CPUs.'
-            )
-        with mock.patch.object(torch.cuda, 'set_device'):
-            init_dist(backend, **kwargs)
-
-    return init_dist_on_cpu
+# Where a launcher leaves the number of a process, and how many there are
+_VARIABLES = dict(
+    pytorch=('RANK', 'WORLD_SIZE'),
+    slurm=('SLURM_PROCID', 'SLURM_NTASKS'),
+    mpi=('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
+)
 
 
-def support_cpu_distributed():
-    """Let ``--launcher pytorch``, ``slurm`` and ``mpi`` use CPUs, over gloo, without accelerators.
+def init_gloo(launcher, timeout=None, port=None, **kwargs):
+    """Make the process group of a training on CPUs.
 
-    Must be called before mmengine's Runner is made. Changes nothing where there is an accelerator.
+    Up to 0.10.7, mmengine calls ``torch.cuda.set_device`` in every process of a distributed run.
+
+    Args:
+        launcher (str): 'pytorch', 'slurm' or 'mpi'.
+        timeout (float, optional): Seconds that a process waits for the others. Defaults to None,
+            torch's.
+        port (int, optional): The first process's, of Slurm. Defaults to None, ``MASTER_PORT`` or
+            29500.
+        **kwargs: As those of ``torch.distributed.init_process_group``.
     """
-    if get_device() != 'cpu':
-        return
-    for name in LAUNCHERS:
-        function = f'_init_dist_{name}'
-        setattr(utils, function, _on_cpu(getattr(utils, function)))
-    wrap = MMDistributedDataParallel.__init__
+    rank, world_size = (int(os.environ[name]) for name in _VARIABLES[launcher])
+    if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
+        words = ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']]
+        hosts = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        os.environ['MASTER_ADDR'] = hosts.split()[0]
+    if port is not None:
+        os.environ['MASTER_PORT'] = str(port)
+    os.environ.setdefault('MASTER_PORT', '29500')
+    os.environ.setdefault('LOCAL_RANK', '0')  # which mmengine's Runner reads, for a GPU's number
+    distributed.init_process_group(
+        'gloo',
+        rank=rank,
+        world_size=world_size,
+        timeout=None if timeout is None else timedelta(seconds=timeout),
+        **kwargs,
+    )
 
-    def wrap_on_cpu(self, module, *args, device_ids=None, **kwargs):
-        convert_sync_batch_norms(module)
-        wrap(self, module, *args, **kwargs)
 
-    MMDistributedDataParallel.__init__ = wrap_on_cpu
+@MODEL_WRAPPERS.register_module()
+class CPUDistributedDataParallel(MMDistributedDataParallel):
+    """mmengine's MMDistributedDataParallel on CPUs.
+
+    torch refuses SyncBatchNorm there: every process normalizes its own batch, and a warning says
+    so.
+
+    Args:
+        module (nn.Module): The model.
+        device_ids: GPUs, which mmengine's Runner passes; not used.
+        **kwargs: As those of ``MMDistributedDataParallel``.
+
+    Example:
+        >>> model_wrapper_cfg = dict(type='mmghost.CPUDistributedDataParallel')
+    """
+
+    def __init__(self, module, device_ids=None, **kwargs):
+        if any(isinstance(layer, nn.SyncBatchNorm) for layer in module.modules()):
+            print_log(
+                'SyncBatchNorm is for GPUs: each process normalizes its own batch.',
+                logger='current',
+                level=logging.WARNING,
+            )
+            module = revert_sync_batchnorm(module)
+        super().__init__(module, **kwargs)

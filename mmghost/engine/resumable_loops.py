@@ -5,8 +5,6 @@ import logging
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
-from mmghost.registry import LOOPS
-
 from .resumable_loader import ResumableLoader
 from .seeding import seed_from
 
@@ -19,8 +17,6 @@ class _ResumableLoop:
     is the same whether the run came to it or began with it.
     """
 
-    endless = False
-
     def __init__(self, runner, dataloader, *args, **kwargs):
         if isinstance(dataloader, dict):
             dataloader = runner.build_dataloader(
@@ -29,7 +25,7 @@ class _ResumableLoop:
                 diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False),
             )
         self._built_with = runner.seed
-        super().__init__(runner, ResumableLoader(dataloader, self.endless), *args, **kwargs)
+        super().__init__(runner, ResumableLoader(dataloader), *args, **kwargs)
 
     def run(self):
         """Launch training."""
@@ -45,22 +41,8 @@ class _ResumableLoop:
         super().run_iter(*args)
 
 
-@LOOPS.register_module()
 class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
-    """mmengine's EpochBasedTrainLoop, which goes on in the middle of an epoch too.
-
-    On the same machine, a run that is resumed from any of its checkpoints ends with the weights of
-    a run that never stopped: bit for bit on a CPU, and on a GPU where its operations are
-    deterministic. What hooks and data preprocessors keep outside of the checkpoint, as mmdet's
-    BatchSyncRandomResize does its size for ten iterations, is theirs to restore.
-
-    Args:
-        runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals: As in
-            mmengine's loop.
-
-    Example:
-        >>> train_cfg = dict(type='mmghost.ResumableEpochLoop', max_epochs=300)
-    """
+    """mmengine's EpochBasedTrainLoop, which goes on in the middle of an epoch too."""
 
     def run(self):
         """Launch training."""
@@ -86,8 +68,8 @@ class ResumableEpochLoop(_ResumableLoop, EpochBasedTrainLoop):
         """Run one epoch, or the rest of it."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        self.dataloader.begin_at(self._iter, self._skipped, self.runner.seed)
-        for index, data_batch in enumerate(self.dataloader, self._skipped):
+        batches = self.dataloader.train_batches(self._iter, self._skipped, self.runner.seed)
+        for index, data_batch in enumerate(batches, self._skipped):
             self.run_iter(index, data_batch)
         self._skipped = 0
         self.runner.call_hook('after_train_epoch')
@@ -107,26 +89,14 @@ class _NoBatches:
         """Skip batches as OneDL's loop does."""
 
 
-@LOOPS.register_module()
 class ResumableIterLoop(_ResumableLoop, IterBasedTrainLoop):
-    """mmengine's IterBasedTrainLoop, which goes on without loading what was trained on.
-
-    What :class:`ResumableEpochLoop` promises holds for it too.
-
-    Args:
-        runner, dataloader, max_iters, val_begin, val_interval, dynamic_intervals: As in
-            mmengine's loop.
-
-    Example:
-        >>> train_cfg = dict(type='mmghost.ResumableIterLoop', max_iters=160000)
-    """
-
-    endless = True
+    """mmengine's IterBasedTrainLoop, which goes on without loading what was trained on."""
 
     def run(self):
         """Launch training."""
-        self.dataloader.begin_at(self._iter, self._iter, self.runner.seed)
-        self._batches = iter(self.dataloader)
+        self._batches = self.dataloader.train_batches(
+            self._iter, self._iter, self.runner.seed, endless=True
+        )
         self.dataloader_iterator = _NoBatches()
         return super().run()
 

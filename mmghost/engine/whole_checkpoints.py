@@ -6,11 +6,10 @@ import zipfile
 from pathlib import Path
 
 import torch
-from mmengine import runner as mmengine_runner
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
-from .atomic_writes import remove_partial_files
+from mmghost.utils.files import remove_partial_files
 
 _NUMBERED = re.compile(r'(?!best_).*?(\d+)\.pth')
 _PARTS = ('meta', 'state_dict', 'message_hub')
@@ -32,16 +31,17 @@ def _fault(path):
             return f'its {damaged} is damaged'
         content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
-        return f'it is no whole checkpoint ({str(error).splitlines()[0]})'
+        return f'it is no whole checkpoint ({(str(error) or repr(error)).splitlines()[0]})'
     missing = [part for part in _PARTS if part not in content]
     return f'it has no {missing[0]}' if missing else None
 
 
-def _candidates(work_dir):
-    """List the checkpoints of a folder, the one to go on from first, whole or not."""
+def _candidates(work_dir, folders):
+    """List the checkpoints of a run, the one to go on from first, whole or not."""
     record = work_dir / 'last_checkpoint'
-    named = Path(record.read_text().strip()) if record.is_file() else None
-    folders = {work_dir} | ({named.parent} if named else set())
+    name = record.read_text().strip() if record.is_file() else ''
+    named = Path(name) if name else None
+    folders = {work_dir, *folders, *([named.parent] if named else [])}
     found = {path for folder in folders for path in folder.glob('*.pth') if _number(path) >= 0}
     found = sorted(found, key=lambda path: (path.stat().st_mtime_ns, _number(path)), reverse=True)
     if named is None:
@@ -59,38 +59,38 @@ def _candidates(work_dir):
     return [*newer, named, *(path for path in others if path not in newer)]
 
 
-def find_whole_checkpoint(work_dir):
+def find_whole_checkpoint(work_dir, *folders):
     """Find the newest checkpoint of a run that is whole, and log which were passed over.
 
     Every byte of it is checked against the file's checksums.
 
     Args:
         work_dir (str | Path): The run's folder.
+        *folders (str | Path): Others that its checkpoints may be in.
 
     Returns:
-        str | None: The checkpoint, None if there is none.
+        str | None: The checkpoint, None if the run has not written any.
+
+    Raises:
+        ValueError: If there are checkpoints, but none is whole; it names each, and what is wrong.
     """
     work_dir = Path(work_dir)
-    candidates = _candidates(work_dir)
+    candidates = _candidates(work_dir, map(Path, folders))
     if is_main_process():
         for folder in {work_dir, *(path.parent for path in candidates)}:
             remove_partial_files(folder)
+    faults = []
     for path in candidates:
         fault = _fault(path)
         if fault is None:
+            for passed_over in faults:
+                print_log(f'Passed over: {passed_over}.', logger='current', level=logging.WARNING)
             return str(path)
-        print_log(
-            f'Checkpoint {path} is passed over: {fault}.', logger='current', level=logging.WARNING
+        faults.append(f'{path}: {fault}')
+    if faults:
+        listed = '\n  '.join(faults)
+        raise ValueError(
+            f'{work_dir} has checkpoints, but none to resume from. Remove them, or leave --resume '
+            f'out, to begin anew.\n  {listed}'
         )
-    print_log(
-        f'There is no checkpoint to resume from in {work_dir}: the training begins anew.',
-        logger='current',
-        level=logging.WARNING,
-    )
     return None
-
-
-def resume_from_whole_checkpoints():
-    """Let mmengine's ``resume`` without a file take what :func:`find_whole_checkpoint` finds."""
-    for module in (mmengine_runner, mmengine_runner.checkpoint, mmengine_runner.runner):
-        module.find_latest_checkpoint = find_whole_checkpoint

@@ -9,12 +9,10 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
-from mmghost.checkpoint import check_sha256
+from mmghost.checkpoint import check_sha256, load_whole_model
 from mmghost.checkpoint.read_weights import fetch, load_safely
-from mmghost.utils.careful_runner import weights_must_fit
+from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
-from mmghost.utils.mistakes import explain
-from mmghost.utils.mm_tools import config_scope
 
 _SMALL = 224  # pixels: on smaller pictures mmpretrain's line of text would not be read
 _LUMA = (0.114, 0.587, 0.299)  # of blue, green and red
@@ -139,17 +137,18 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
         parsed.merge_from_dict(cfg_options or {})
         scope = config_scope(parsed)
     except Exception as error:
-        raise ValueError(f'{config}: {explain(error)}') from error
+        raise ValueError(f'{config}: {error}') from error
     if scope != _PACKAGES[task]:
         raise ValueError(f'{config} is for {scope}, but the task {task} is for {_PACKAGES[task]}.')
     init_default_scope(scope)
     parsed.get('visualizer', {}).pop('vis_backends', None)  # pictures are returned, not kept
     try:
-        with weights_must_fit(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.filterwarnings('ignore', 'dataset_meta or class names')  # see _names
             model, predict = _LOADERS[task](parsed, str(file), device, **options)
+        load_whole_model(model, file)  # where the packages only log that weights are missing
     except Exception as error:
-        raise ValueError(f'{config} with {checkpoint}: {explain(error)}') from error
+        raise ValueError(f'{config} with {checkpoint}: {error}') from error
     if task != 'cls' and not {'dataset_meta', 'CLASSES'} & content.get('meta', {}).keys():
         model.dataset_meta.update(_names(parsed.test_dataloader.dataset))
     return predict

@@ -13,8 +13,7 @@ from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Column, Table
 
-from mmghost.engine.atomic_writes import write_atomically
-from mmghost.utils.mistakes import explain
+from mmghost.utils.files import write_atomically
 from mmghost.utils.outputs import check_folder
 
 from .images import check_image, find_images
@@ -57,7 +56,7 @@ def predict_images(sources, task, config, checkpoint, out_dir, device=None, **op
             except Exception as error:
                 if sys.flags.dev_mode:
                     traceback.print_exc()
-                failures[name] = explain(error)
+                failures[name] = str(error)
                 continue
             drawn = _free(out_dir, image.stem, '.jpg')
             write_atomically(encoded, drawn)
@@ -79,7 +78,7 @@ def _predict(predict, image):
         if not done:
             raise ValueError('its picture is too large for a JPEG.')
     except Exception as error:
-        reason = f'its {width}x{height} pixels cannot be worked with: {explain(error)}'
+        reason = f'its {width}x{height} pixels cannot be worked with: {error}'
         raise ValueError(reason) from error
     return encoded.tobytes(), found, content
 

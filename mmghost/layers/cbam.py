@@ -2,11 +2,11 @@ import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential
 
-from mmghost.registry import register_model
+from mmghost.registry import MODELS
 from mmghost.utils import check_int, check_odd
 
 
-@register_model
+@MODELS.register_module()
 class CBAM(BaseModule):
     """Convolutional block attention module (CBAM; Woo et al., ECCV 2018, Section 3).
 

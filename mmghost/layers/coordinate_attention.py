@@ -2,11 +2,11 @@ import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
-from mmghost.registry import register_model
+from mmghost.registry import MODELS
 from mmghost.utils import check_int
 
 
-@register_model
+@MODELS.register_module()
 class CoordinateAttention(BaseModule):
     """Coordinate attention (Hou et al., CVPR 2021, Section 3.2).
 

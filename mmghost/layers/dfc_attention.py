@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
-from mmghost.registry import register_model
+from mmghost.registry import MODELS
 from mmghost.utils import are_static, check_choice, check_flag, check_int, check_odd
 
 
@@ -17,7 +17,7 @@ SCALES = dict(sigmoid=torch.sigmoid, hard_sigmoid=F.hardsigmoid, clip=lambda x: 
 UPSAMPLES = ('nearest', 'bilinear', 'bicubic')
 
 
-@register_model
+@MODELS.register_module()
 class DFCAttention(BaseModule):
     """Decoupled fully connected (DFC) attention: a gate for every position and channel.
 

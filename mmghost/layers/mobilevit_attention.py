@@ -3,11 +3,11 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmghost.registry import register_model
+from mmghost.registry import MODELS
 from mmghost.utils import are_static, check_int
 
 
-@register_model
+@MODELS.register_module()
 class MobileViTAttention(BaseModule):
     """MobileViT's self-attention (Mehta and Rastegari, ICLR 2022, Section 3.1, Eq. 1).
 

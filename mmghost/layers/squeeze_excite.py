@@ -2,11 +2,11 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
-from mmghost.registry import register_model
+from mmghost.registry import MODELS
 from mmghost.utils import check_int, check_positive, make_divisible
 
 
-@register_model
+@MODELS.register_module()
 class SqueezeExcite(BaseModule):
     """Squeeze-and-excitation as GhostNet has it (Section 3.2, Table 1; Hu et al., CVPR 2018).
 

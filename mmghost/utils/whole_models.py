@@ -10,8 +10,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from .configs import SUFFIXES, config_scope
 from .inputs import check_input
-from .mm_tools import SUFFIXES, config_scope
 
 #: What takes the maps of the backbone, unless a neck with channels does
 HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'head')

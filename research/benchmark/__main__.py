@@ -11,8 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.wide_console import wide_console
 
 from .forms import FORMS
@@ -124,7 +123,7 @@ def run(args):
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         if args.markdown:
             PAGE.write_text(to_markdown(read_benchmarks()))
         else:

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from rich.table import Table
 
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import one_line_errors
 from mmghost.utils.wide_console import wide_console
 
 from .inputs import find_layer, input_images, make_parser, record, trained_model
@@ -372,7 +372,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         check_new_file(args.out)
         config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
         (image,) = input_images(config, model, [args.image])

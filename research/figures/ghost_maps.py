@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from mmghost.layers import GhostModule
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import one_line_errors
 
 from .inputs import find_layer, input_images, make_parser, record, record_maps, trained_model
 from .pictures import (
@@ -203,7 +203,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         check_new_file(args.out)
         config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
         (image,) = input_images(config, model, [args.image])

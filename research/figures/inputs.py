@@ -17,9 +17,9 @@ from mmghost.checkpoint import load_whole_model
 from mmghost.deploy.metadata import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
-from mmghost.utils.argument_parser import ArgumentParser
+from mmghost.utils.command_line import ArgumentParser
+from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
-from mmghost.utils.mm_tools import config_scope
 
 
 def make_parser(description):

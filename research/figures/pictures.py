@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmghost.engine import write_atomically
+from mmghost.utils.files import write_atomically
 from mmghost.utils.outputs import check_folder
 
 _SMALL = 7

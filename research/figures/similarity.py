@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from matplotlib.patches import Rectangle
 from rich.table import Table
 
-from mmghost.engine import write_atomically
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import one_line_errors
+from mmghost.utils.files import write_atomically
 from mmghost.utils.wide_console import wide_console
 
 from .inputs import input_images, make_parser, record_maps, trained_model
@@ -397,7 +397,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         check_new_file(args.out)
         if args.json:
             check_new_file(args.json, ['.json'])

@@ -4,8 +4,8 @@ import time
 from statistics import mean
 
 import torch
-
 from mmghost.benchmark.training import TrainingStep
+
 from mmghost.utils.whole_models import build_whole_model
 
 from .data_sets import train_count

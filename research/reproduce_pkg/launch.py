@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mmengine.config.utils import MODULE2PACKAGE
 
 from mmghost.utils import check_int
-from mmghost.utils.mm_tools import config_scope
+from mmghost.utils.configs import config_scope
 
 LAUNCHERS = ('none', 'pytorch', 'slurm')
 

@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from mmghost.engine import write_atomically
+from mmghost.utils.files import write_atomically
 
 _CODE = ('mmghost', 'configs', 'tools')
 

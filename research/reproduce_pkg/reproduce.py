@@ -4,11 +4,10 @@ import shutil
 from pathlib import Path
 from statistics import mean
 
+from mmghost.analysis.results import METRICS
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
-
-from mmghost.analysis.results import METRICS
 
 from .data_sets import DataError, below_root
 from .estimate import by_results, by_step, in_words

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-
 from mmghost.benchmark.environment import describe_environment
+
 from mmghost.compat import ONEDL
 from mmghost.engine import find_whole_checkpoint, write_atomically
 

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from mmengine.fileio import load
-
 from mmghost.analysis.comparison import COMPARISON
 from mmghost.analysis.paper_tables import PAPERS
+
 from mmghost.utils import nearest
 
 _PAPER = {'GhostNet': 'v1', 'GhostNetV2': 'v2'}

@@ -4,20 +4,96 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import build_optim_wrapper
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+from mmengine.registry import PARAM_SCHEDULERS
+from torch import nn
 
 import mmghost  # noqa: F401
 
+TYPES = '?bhilqBHILQefdFDSU'
+ARRAYS = [np.zeros((2, 3), code) for code in TYPES if code not in 'SU']
+ARRAYS += [np.array(['a', 'bc']), np.array([b'a', b'bc']), np.zeros((11, 3), np.uint8).T]
 
-def test_history_buffers_and_numpy_values_load(tmp_path):
+
+def saved(content, folder):
+    torch.save(content, folder / 'saved.pth')
+    return torch.load(folder / 'saved.pth', weights_only=True)
+
+
+def test_history_buffers_load(tmp_path):
     buffer = HistoryBuffer([0.5, 0.25], [1, 2])
-    content = dict(buffer=buffer, scalar=np.float64(0.5), count=np.int64(3), array=np.arange(4))
-    torch.save(content, tmp_path / 'log.pth')
-    loaded = torch.load(tmp_path / 'log.pth', weights_only=True)
-    assert loaded['buffer'].mean() == buffer.mean()
-    assert loaded['buffer'].statistics('max') == 0.5
-    assert loaded['scalar'] == 0.5 and loaded['count'] == 3
-    assert np.array_equal(loaded['array'], np.arange(4))
+    loaded = saved(dict(buffer=buffer), tmp_path)['buffer']
+    assert loaded.mean() == buffer.mean() and loaded.statistics('max') == 0.5
+
+
+@pytest.mark.parametrize('array', ARRAYS, ids=lambda array: array.dtype.str)
+def test_plain_arrays_and_scalars_load(array, tmp_path):
+    loaded = saved(dict(array=array, scalar=array.flat[0], dtype=array.dtype), tmp_path)
+    assert np.array_equal(loaded['array'], array) and loaded['dtype'] == array.dtype
+    assert loaded['scalar'] == array.flat[0] and loaded['scalar'].dtype == array.dtype
+
+
+@pytest.mark.parametrize(
+    'array', [np.array([None]), np.zeros(2, [('a', 'i4')]), np.zeros(2, 'V3')], ids=str
+)
+def test_other_arrays_are_refused(array, tmp_path):
+    with pytest.raises(pickle.UnpicklingError):
+        saved(array, tmp_path)
+
+
+def test_parts_of_configs_load(tmp_path):
+    config = Config(dict(metainfo=dict(classes=('a',), groups=[dict(name='b')])))
+    loaded = saved(config.metainfo, tmp_path)
+    assert loaded.groups[0].name == 'b' and loaded == config.metainfo
+
+
+SCHEDULERS = {
+    'ConstantLR': {},
+    'CosineAnnealingLR': dict(T_max=3),
+    'CosineRestartLR': dict(periods=[2, 2], restart_weights=[1, 0.5], eta_min=0),
+    'ExponentialLR': dict(gamma=0.9),
+    'LinearLR': {},
+    'MultiStepLR': dict(milestones=[1, 2]),
+    'OneCycleLR': dict(eta_max=1, total_steps=5),
+    'PolyLR': {},
+    'ReduceOnPlateauLR': dict(monitor='loss'),
+    'StepLR': dict(step_size=2),
+}
+
+
+def test_every_scheduler_is_in_the_table():
+    known = {name for name in PARAM_SCHEDULERS.module_dict if name.endswith('LR')}
+    assert known - {'QuadraticWarmupLR'} == SCHEDULERS.keys()
+
+
+@pytest.mark.parametrize('kind', ['SGD', 'AdamW', 'RMSprop', 'Adagrad', 'mmghost.RMSpropTF'])
+@pytest.mark.parametrize('wrapper', ['OptimWrapper', 'mmghost.CPUAmpOptimWrapper'])
+def test_optimizers_load(kind, wrapper, tmp_path):
+    model = nn.Linear(2, 1)
+    built = build_optim_wrapper(model, dict(type=wrapper, optimizer=dict(type=kind, lr=0.1)))
+    built.update_params(model(torch.ones(1, 2)).sum())
+    assert saved(built.state_dict(), tmp_path).keys() == built.state_dict().keys()
+
+
+@pytest.mark.parametrize('kind', SCHEDULERS)
+@pytest.mark.parametrize('anneal', ['cos', 'linear'])
+def test_schedulers_load_and_go_on(kind, anneal, tmp_path):
+    def build():
+        options = SCHEDULERS[kind]
+        if kind == 'OneCycleLR':
+            options = dict(options, anneal_strategy=anneal)
+        optimizer = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=1, momentum=0.9)
+        built = PARAM_SCHEDULERS.build(dict(type=kind, optimizer=optimizer, **options))
+        optimizer.step()
+        return built
+
+    before, after = build(), build()
+    before.step(*([dict(loss=1)] if 'Plateau' in kind else []))
+    after.load_state_dict(saved(before.state_dict(), tmp_path))
+    assert after.state_dict() == before.state_dict()
 
 
 class Call:
@@ -45,6 +121,8 @@ class Call:
         lambda path: Call(getattr, Call(getattr, HistoryBuffer, 'mean'), '__globals__'),
         lambda path: Call(pickle.loads, pickle.dumps(Call(os.system, f'touch {path}'))),
         lambda path: Call(np.load, str(path)),
+        lambda path: Call(getattr, OneCycleParamScheduler, '__init__'),
+        lambda path: Call(getattr, Call(ConfigDict, dict(type='os')), 'build_lazy'),
     ],
 )
 def test_malicious_checkpoints_are_refused(tmp_path, make):

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
-
 from mmghost.engine.cpu_sync_batch_norm import CPUSyncBatchNorm, convert_sync_batch_norms
+from torch import distributed, multiprocessing, nn
 
 SIZES = (3, 5)  # of the processes' batches
 

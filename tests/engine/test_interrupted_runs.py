@@ -11,6 +11,7 @@ from training_runs import run
 
 # All are shuffled; flips, crops or dropout, and averaged weights, are in each
 COMMON = """
+runner_type = 'mmghost.ResumableRunner'
 custom_hooks = [dict(type='EMAHook')]
 randomness = dict(seed=3)
 """

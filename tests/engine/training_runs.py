@@ -44,9 +44,8 @@ def _train(folder, options, kill_at, kill_in_write, resume):
     import torch
     from mmengine.config import Config
     from mmengine.hooks import Hook
-    from mmengine.runner import Runner, runner
-
-    from mmghost.engine import make_resumable
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import runner
 
     torch.set_num_threads(1)
     gc.freeze()
@@ -55,7 +54,7 @@ def _train(folder, options, kill_at, kill_in_write, resume):
     runner.collect_env = dict
     config = Config.fromfile(Path(folder) / 'config.py')
     config.merge_from_dict(dict(options, work_dir=str(Path(folder) / 'work'), resume=resume))
-    training = Runner.from_cfg(make_resumable(config))
+    training = RUNNERS.build(config)
     if kill_at is not None:
         iteration, method = kill_at
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from mmengine.hub import get_config
 from mmengine.registry import MODELS, init_default_scope
-
 from mmghost.utils.misfits import explain_misfit
 from mmghost.utils.mistakes import explain
 

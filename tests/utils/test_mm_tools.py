@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 from mmpretrain.models import ImageClassifier
 
-from mmghost.utils.mm_tools import config_scope
+from mmghost.utils.configs import config_scope
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
 from mmghost.analysis import count_complexity
+
 from mmghost.deploy.metadata import input_channels
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.whole_models import build_whole_model
 
 
@@ -22,7 +22,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named(args.config):
+    with one_line_errors():
         whole = build_whole_model(args.config)
         in_channels = input_channels(whole.model)
         for name, part in (('model', whole), ('backbone', whole.model.backbone)):

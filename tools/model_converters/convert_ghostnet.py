@@ -3,8 +3,7 @@
 import argparse
 
 from mmghost.checkpoint import convert_checkpoint
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 
 def parse_args():
@@ -29,7 +28,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         meta = convert_checkpoint(**vars(args))
     for name, value in meta.items():
         print(f'{name}: {value}')

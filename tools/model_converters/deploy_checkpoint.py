@@ -4,8 +4,7 @@ The written checkpoint is loaded with --cfg-options model.backbone.deploy=True.
 """
 
 from mmghost.deploy import deploy_checkpoint
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 
 def parse_args():
@@ -18,7 +17,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         deploy_checkpoint(**vars(args))
 
 

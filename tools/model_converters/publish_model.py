@@ -1,8 +1,7 @@
 """Make a training's checkpoint fit to be given out: weights alone, named by their SHA-256."""
 
 from mmghost.checkpoint import publish_checkpoint
-from mmghost.utils.argument_parser import ArgumentParser
-from mmghost.utils.mistakes import mistakes_named
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 
 def parse_args():
@@ -18,7 +17,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    with mistakes_named():
+    with one_line_errors():
         print(publish_checkpoint(**vars(args)))
 
 

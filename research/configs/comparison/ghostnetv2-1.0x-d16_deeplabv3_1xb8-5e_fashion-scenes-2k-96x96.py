@@ -1,4 +1,7 @@
-_base_ = '../../../configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py'
+_base_ = (
+    '../../../configs/segmentation/'
+    'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py'
+)
 
 max_epochs = 5
 
