@@ -108,22 +108,20 @@ def run_demo(args):
     # --resume without a value, which mmseg's tool does not take: from the newest checkpoint, if any
     words = ('--work-dir', work_dir)
     run_mim(mim_words('train', config, whole, *words, '--resume', '--gpus', 0))
-    checkpoint = find_latest_checkpoint(work_dir)
+    log, checkpoint = newest(work_dir, '*/*.log'), find_latest_checkpoint(work_dir)
+    scalars = list(read_scalars(newest(work_dir, '*/vis_data/scalars.json')))
     run_mim(mim_words('test', config, whole, '--checkpoint', checkpoint, *words))
     metrics = test_metrics(work_dir)
     found = main_metrics(args.task, metrics, config)
-    scalars = [row for row in read_scalars(newest(work_dir, '*/vis_data/scalars.json'))]
-    times = dict(training=[row['time'] for row in scalars if 'loss' in row])
-    times['testing'] = [metrics['time']]
-    for name, loader in (('training', 'train_dataloader'), ('testing', 'test_dataloader')):
-        if times[name]:
-            speed = config[loader].batch_size / median(times[name])
-            found[f'{name}, images a second'] = f'{speed:.1f}'
+    times = dict(train=[row['time'] for row in scalars if 'loss' in row], test=[metrics['time']])
+    for name in [name for name in times if times[name]]:
+        speed = config[f'{name}_dataloader'].batch_size / median(times[name])
+        found[f'{name}ing, images a second'] = f'{speed:.1f}'
     if args.task == 'det':
         found['picture'] = draw_detections(config, checkpoint, work_dir / 'detections.png')
     if args.task == 'seg':
         found['picture'] = draw_masks(config, checkpoint, work_dir / 'masks.png')
-    found.update(log=newest(work_dir, '*/*.log'), checkpoint=checkpoint)
+    found.update(log=log, checkpoint=checkpoint)
     table = Table(title=file.stem, show_header=False, title_justify='left')
     table.add_column(no_wrap=True)
     table.add_column(overflow='fold')

@@ -3,13 +3,18 @@
 import gzip
 import hashlib
 import math
+import os
 import shutil
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from mmghost.utils.files import write_atomically
+
+DEBIAN_PACKAGE = 'dataset-fashion-mnist'
 DEBIAN_FOLDER = Path('/usr/share/datasets/fashion-mnist')
 DOWNLOAD_FOLDER = Path('data/fashion_mnist')
 FILES = {
@@ -44,6 +49,16 @@ def _missing(folder):
     return [name for names in FILES.values() for name in names if _idx_path(folder, name) is None]
 
 
+def _install_debian_package():
+    """Install Debian's Fashion-MNIST where there is apt-get and the user is root."""
+    if shutil.which('apt-get') is None or os.geteuid() != 0:
+        return
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    print(f"Installing Debian's package {DEBIAN_PACKAGE} ...", flush=True)
+    for command in (['update'], ['install', '-y', DEBIAN_PACKAGE]):
+        subprocess.run(['apt-get', '-q', *command], check=False, **quiet)
+
+
 def _download(folder):
     """Let mmpretrain's own dataset class fetch the files; check what they hold."""
     from mmpretrain.datasets import FashionMNIST
@@ -52,9 +67,7 @@ def _download(folder):
     FashionMNIST(data_root=str(folder), split='train', download=True)
     for name, known in _SHA256.items():
         path = _idx_path(folder, name)
-        opener = gzip.open if path.suffix == '.gz' else open
-        with opener(path, 'rb') as file:
-            found = hashlib.sha256(file.read()).hexdigest()
+        found = hashlib.sha256(_read(path)).hexdigest()
         if found != known:
             path.unlink()
             raise ValueError(f'the SHA-256 of {name} is {found}, not {known}')
@@ -69,10 +82,10 @@ def local_fashion_mnist():
 
 
 def find_fashion_mnist(source=None):
-    """Find the folder that holds the four idx files, or download them.
+    """Find the folder that holds the four idx files, or get them.
 
-    Looks in ``source`` alone if it is given; otherwise in an earlier download, in Debian's
-    package, and at last tries mmpretrain's download.
+    Looks in ``source`` alone if it is given; otherwise in an earlier download and in Debian's
+    package, which it then tries to install, and at last tries mmpretrain's download.
 
     Args:
         source (str | Path, optional): The folder to use. Defaults to None.
@@ -90,6 +103,8 @@ def find_fashion_mnist(source=None):
                 f'{source} lacks {", ".join(missing)} of Fashion-MNIST: {HOW_TO_GET}.'
             )
         return Path(source)
+    if local_fashion_mnist() is None:
+        _install_debian_package()
     folder = local_fashion_mnist()
     if folder is not None:
         return folder
@@ -103,14 +118,17 @@ def find_fashion_mnist(source=None):
     return DOWNLOAD_FOLDER
 
 
-def _read_idx(path, magic, dims):
-    """Read an idx file of bytes (big-endian int32 header: magic, then ``dims`` sizes)."""
-    opener = gzip.open if path.suffix == '.gz' else open
+def _read(path):
+    """Read a plain or gzipped file."""
     try:
-        with opener(path, 'rb') as file:
-            content = file.read()
+        return gzip.decompress(path.read_bytes()) if path.suffix == '.gz' else path.read_bytes()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f'{path} is not a whole gzip file: {error}.') from error
+
+
+def _read_idx(path, magic, dims):
+    """Read an idx file of bytes (big-endian int32 header: magic, then ``dims`` sizes)."""
+    content = _read(path)
     header = struct.Struct(f'>{1 + dims}I')
     if len(content) < header.size or header.unpack_from(content)[0] != magic:
         raise ValueError(
@@ -173,12 +191,6 @@ def unpack_fashion_mnist(source, out_dir):
         return False
     for split in FILES:
         read_fashion_mnist(source, split)
-    out_dir.mkdir(parents=True, exist_ok=True)
     for name in missing:
-        path = _idx_path(Path(source), name)
-        opener = gzip.open if path.suffix == '.gz' else open
-        partial = out_dir / f'.{name}.partial'
-        with opener(path, 'rb') as packed, open(partial, 'wb') as plain:
-            shutil.copyfileobj(packed, plain)
-        partial.rename(out_dir / name)
+        write_atomically(_read(_idx_path(Path(source), name)), out_dir / name)
     return True

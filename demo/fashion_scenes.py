@@ -1,4 +1,4 @@
-"""Scenes of Fashion-MNIST articles on textured backgrounds, for detection and segmentation."""
+"""Make the fashion scenes, a detection and segmentation data set of real Fashion-MNIST images."""
 
 import json
 import shutil
@@ -9,8 +9,9 @@ import numpy as np
 from rich.progress import track
 
 from mmghost.utils import check_flag, check_int
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
-from .fashion_mnist import read_fashion_mnist
+from .fashion_mnist import find_fashion_mnist, read_fashion_mnist
 
 CLASSES = (
     'T-shirt/top',
@@ -228,3 +229,35 @@ def make_fashion_scenes(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return True
+
+
+def parse_args():
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--source',
+        help="folder of Fashion-MNIST's idx files (default: an earlier download, Debian's "
+        'dataset-fashion-mnist, or a download)',
+    )
+    parser.add_argument('--out-dir', default='data/fashion_scenes', help='default: %(default)s')
+    parser.add_argument('--train-count', type=int, default=4000, help='default: %(default)s')
+    parser.add_argument('--val-count', type=int, default=400, help='default: %(default)s')
+    parser.add_argument(
+        '--size', type=int, default=128, help='side of a scene in pixels (default: %(default)s)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace scenes made with other options'
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = vars(parse_args())
+    with one_line_errors():
+        args['source'] = find_fashion_mnist(args['source'])
+        made = make_fashion_scenes(**args)
+    print(f'{args["out_dir"]}: {"made from " + str(args["source"]) if made else "up to date"}')
+
+
+if __name__ == '__main__':
+    main()

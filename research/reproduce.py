@@ -332,9 +332,6 @@ def reproduce(args, console):
         bool: Whether every row that was asked for is recorded now.
     """
     runs = plan_runs(args.tables, args.rows, args.seeds, args.work_dir, args.results)
-    if args.overwrite:
-        for run in runs:
-            shutil.rmtree(run.work_dir, ignore_errors=True)
     failed = {}
     for number, run in enumerate(runs, 1):
         head = f'[{number}/{len(runs)}] {run.title}'
@@ -350,6 +347,8 @@ def reproduce(args, console):
             failed[run.title] = fault
         else:
             console.print(f'{head}: {to_do}')
+            if args.overwrite:
+                shutil.rmtree(run.work_dir, ignore_errors=True)
             try:
                 if run.data in MADE:
                     MADE[run.data](find_fashion_mnist(), below(run.data, args.data_root))
