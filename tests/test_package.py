@@ -42,7 +42,10 @@ def test_wheel_ships_the_zoo_and_the_users_tools(kind, request):
     archive = zipfile.ZipFile(request.getfixturevalue(kind))
     names = {n.removeprefix('mmghost/.mim/') for n in archive.namelist() if '/.mim/' in n}
     zoo = {path for path in ROOT.glob('configs/**/*') if path.suffix in ('.py', '.yml', '.md')}
-    tools = {*ROOT.glob('tools/**/*.py')} - {ROOT / 'tools/setup_env.py', ROOT / 'tools/test_matrix.py'}
+    tools = {*ROOT.glob('tools/**/*.py')} - {
+        ROOT / 'tools/setup_env.py',
+        ROOT / 'tools/test_matrix.py',
+    }
     shipped = {str(path.relative_to(ROOT)) for path in zoo | tools}
     assert names == shipped | {'model-index.yml'}
 

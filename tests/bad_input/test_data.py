@@ -76,7 +76,7 @@ def test_bad_data_are_named(damage, message, scenes, tmp_path, monkeypatch):
 def test_boxes_outside_of_their_image_are_left_out(scenes, tmp_path):
     from mmdet.datasets import CocoDataset
 
-    from mmghost.datasets import CLASSES
+    from demo.fashion_scenes import CLASSES
 
     data = tmp_path / 'scenes'
     shutil.copytree(scenes, data)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmghost.analysis import count_complexity
 from mmghost.backbones import GhostNetV2
+from mmghost.utils.complexity import count_complexity
 
 HIDDEN, CLASSES = 1280, 1000
 

@@ -4,8 +4,8 @@ from helpers import randomise
 from stubs import Model, image
 from torch import nn
 
-from mmghost.analysis.inside import ghost_maps
 from mmghost.layers import GhostModule, GhostModuleV2
+from research.figures.ghost_maps import ghost_maps
 
 
 @pytest.mark.parametrize(('channels', 'ratio'), [(8, 2), (7, 2), (12, 3), (10, 3)])

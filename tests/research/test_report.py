@@ -3,8 +3,14 @@ import json
 import pytest
 from helpers import ROOT
 
-from mmghost.benchmark import describe, read_benchmarks, tables, to_markdown
-from mmghost.benchmark.report import ratio, spread
+from research.benchmark.report import (
+    describe,
+    ratio,
+    read_benchmarks,
+    spread,
+    tables,
+    to_markdown,
+)
 
 
 def result(model, form, *seconds, **more):
@@ -16,7 +22,7 @@ def example(*results, **more):
     return dict(
         dict(
             title='Mine against theirs',
-            command='python tools/benchmark.py',
+            command='python -m research.benchmark',
             task='inference',
             against='theirs',
             width=1.0,
@@ -24,7 +30,7 @@ def example(*results, **more):
             rounds=3,
             device='cpu',
             environment=dict(processor='A CPU', cores=4, torch='2.12.1'),
-            machine=dict(multiply_adds=1e9, copied_bytes=1e10, half_multiply_adds=2e9),
+            machine=dict(multiply_adds=1e9, copied_bytes=1e10),
             settings=[dict(size=[64, 96], batch=2, results=list(results))],
         ),
         **more,
@@ -59,36 +65,17 @@ def test_ratios_come_first():
     )
 
 
-def test_half_precision_has_its_own_floor():
-    _, times = tables(example(result('theirs', 'amp', 0.01)))
-    assert times.rows[0][4] == '1.00'
-
-
 def test_training_shows_memory():
     _, times = tables(example(result('theirs', 'eager', 0.1, peak_memory=3e6), task='training'))
     assert times.title.startswith('Training step')
     assert times.rows[0][times.columns.index('peak MB')] == '3.0'
 
 
-def test_operators():
-    timed = [dict(name='Conv', calls=2, ms=3.0), dict(name='Add', calls=1, ms=1.0)]
-    counted = [dict(name='CONV_2D', calls=2, ms=None)]
-    found = tables(
-        example(
-            result('theirs', 'openvino', 0.1, operators=timed),
-            result('theirs', 'litert', 0.1, operators=counted),
-        )
-    )[2:]
-    assert found[0].rows == [('Conv', '2', '3.000', '75%'), ('Add', '1', '1.000', '25%')]
-    assert found[1].rows == [('CONV_2D', '2')] and 'does not time' in found[1].title
-
-
 def test_markdown():
-    page = to_markdown([example(MINE, THEIRS)], notes='notes.md')
-    assert '## Mine against theirs' in page and '](notes.md)' in page
-    assert describe(example(MINE)) in page and '2.0 G in half precision' in page
+    page = to_markdown([example(MINE, THEIRS)])
+    assert '## Mine against theirs' in page
+    assert describe(example(MINE)) in page
     assert '| mine | eager | 0.500 (0.500 to 1.000) | 0.500 (0.500 to 1.000) |' in page
-    assert 'no results yet' not in page and 'no results yet' in to_markdown([])
 
 
 def test_files_are_checked(tmp_path):
@@ -98,13 +85,7 @@ def test_files_are_checked(tmp_path):
     (tmp_path / 'b.json').write_text('{"title": "B"}')
     with pytest.raises(ValueError, match='b.json lacks against, command, '):
         read_benchmarks(tmp_path)
-    (tmp_path / 'b.json').write_text('{')
-    with pytest.raises(ValueError, match='b.json is no JSON'):
-        read_benchmarks(tmp_path)
 
 
 def test_the_page_is_that_of_the_results():
-    docs = ROOT / 'docs'
-    notes = 'performance_notes.md' if (docs / 'performance_notes.md').is_file() else None
-    page = to_markdown(read_benchmarks(docs / 'benchmarks'), notes)
-    assert (docs / 'performance.md').read_text() == page
+    assert (ROOT / 'docs' / 'performance.md').read_text() == to_markdown(read_benchmarks())

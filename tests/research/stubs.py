@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmghost.analysis.inside.input_images import InputImage
+from research.figures.inputs import InputImage
 
 
 class Model(nn.Module):

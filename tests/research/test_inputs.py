@@ -6,7 +6,7 @@ from stubs import Model
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 from torch import nn
 
-from mmghost.analysis.inside.input_images import input_images
+from research.figures.inputs import input_images
 
 
 def build(text, tmp_path, scenes, folders):

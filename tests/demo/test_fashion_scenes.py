@@ -7,12 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmghost.datasets import (
-    CLASSES,
-    find_fashion_mnist,
-    make_fashion_scenes,
-    read_fashion_mnist,
-)
+from demo.fashion_mnist import find_fashion_mnist, read_fashion_mnist
+from demo.fashion_scenes import CLASSES, make_fashion_scenes
 
 
 def files_of(folder):
@@ -103,7 +99,7 @@ def test_interrupted_work_leaves_nothing(tmp_path, idx_folder, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr('mmghost.datasets.fashion_scenes._annotation', interrupted)
+    monkeypatch.setattr('demo.fashion_scenes._annotation', interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_fashion_scenes(tmp_path / 'scenes', idx_folder, train_count=8, val_count=4)
     assert list(tmp_path.iterdir()) == []

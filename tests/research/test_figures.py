@@ -4,19 +4,11 @@ from helpers import randomise
 from stubs import Model, image
 from torch import nn
 
-from mmghost.analysis.inside import (
-    attention_maps,
-    attention_table,
-    check_new_file,
-    draw_attention,
-    draw_ghost_maps,
-    draw_similarity,
-    feature_similarity,
-    ghost_maps,
-    save_figure,
-    similarity_table,
-)
 from mmghost.layers import GhostModule, GhostModuleV2
+from research.figures.attention import attention_maps, attention_table, draw_attention
+from research.figures.ghost_maps import draw_ghost_maps, ghost_maps
+from research.figures.pictures import check_new_file, save_figure
+from research.figures.similarity import draw_similarity, feature_similarity, similarity_table
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from mmpretrain.models import VGG, ResNet
 from stubs import Model, image
 from torch import nn
 
-from mmghost.analysis.inside.feature_similarity import (
+from mmghost.backbones import GhostNetV2
+from research.figures.similarity import (
     feature_similarity,
     first_block,
     fit_kernel,
     most_similar_pairs,
 )
-from mmghost.backbones import GhostNetV2
 
 
 def test_a_known_kernel_is_found():

@@ -4,11 +4,10 @@ from helpers import randomise
 from stubs import Model, image
 from torch import nn
 
-from mmghost.analysis.inside import attention_maps
-from mmghost.analysis.inside.attention_maps import effective_weights, token_affinity
 from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.layers import DFCAttention, FullyConnectedDFC, GhostModuleV2, MobileViTAttention
 from mmghost.layers.attach_attention import attach_attention
+from research.figures.attention import attention_maps, effective_weights, token_affinity
 
 
 @pytest.mark.parametrize('position', [(0, 0), (2, 3), (5, 1)])

@@ -1,7 +1,6 @@
 import pytest
 
-from mmghost.datasets import read_fashion_mnist, unpack_fashion_mnist
-from mmghost.datasets.fashion_mnist import FILES
+from demo.fashion_mnist import FILES, read_fashion_mnist, unpack_fashion_mnist
 
 
 def test_unpacked_files_are_what_mmpretrain_reads(idx_folder, tmp_path):

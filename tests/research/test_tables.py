@@ -1,14 +1,13 @@
 import json
 
 import pytest
-from helpers import CONFIGS, ROOT
+from helpers import ROOT
 from mmengine.fileio import load
 from tool_runs import run_tool
 
-from mmghost.analysis import measure_tables, summarise, to_markdown
-from mmghost.analysis.paper_tables import PAPERS, judge
-from mmghost.analysis.results import read_results
-from mmghost.benchmark import read_benchmarks
+from research.benchmark.report import read_benchmarks
+from research.results import PAPERS, read_results
+from research.tables import judge, measure_tables, summarise, to_markdown
 
 
 @pytest.mark.parametrize(
@@ -37,31 +36,21 @@ def test_every_row_names_what_reproduces_it():
     for table in load(PAPERS):
         for row in table['rows']:
             where = f'{table["paper"]} {table["table"]} {row["name"]}'
-            assert set(row) <= {
-                *(
-                    'name',
-                    'config',
-                    'counted',
-                    'size',
-                    'options',
-                    'part',
-                    'also',
-                    'cells',
-                    'agreed',
-                    'note',
-                )
-            }, where
+            keys = 'name config counted size options part also cells agreed note'
+            assert set(row) <= set(keys.split()), where
             for name in (row['config'], row.get('counted', row['config'])):
-                assert '::' in name or (CONFIGS / name).is_file(), where
+                assert '::' in name or (ROOT / name).is_file(), where
             assert all(isinstance(figure, str) for figure in row['cells'].values()), where
             assert set(row.get('agreed', ())) <= set(row['cells']) & set(table['units']), where
 
 
 def test_every_config_of_the_papers_data_sets_is_in_a_table():
     named = {row['config'] for table in load(PAPERS) for row in table['rows']}
-    ours = {str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob('*.py')}
+    ours = {str(path.relative_to(ROOT)) for path in ROOT.glob('**/configs/*/*.py')}
     unnamed = {path for path in ours - named if 'fashion' not in path}
-    assert unnamed == {'segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'}
+    assert unnamed == {
+        'configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
+    }
 
 
 def test_measured_table_and_its_markdown(tmp_path):
@@ -74,13 +63,13 @@ def test_measured_table_and_its_markdown(tmp_path):
             metrics={'accuracy/top1': top1},
         )
         (tmp_path / f'run{seed}.json').write_text(json.dumps(run))
-    (table,) = measure_tables(CONFIGS, tmp_path, 'GhostNetV2', 8)
+    (table,) = measure_tables('GhostNetV2', 8, read_results(tmp_path))
     baseline, expressiveness, capacity, both = table.rows
     cells = {cell.column: cell for cell in expressiveness.cells}
     assert cells['flops'].measured == pytest.approx(167.048288)
     assert cells['flops'].verdict == 'agrees'
     assert cells['params'].verdict == 'agrees cut off'
-    assert cells['top1'].verdict is None
+    assert 'top1' not in cells and expressiveness.quoted == 'top-1 75.3 %'
     assert [cell.verdict for cell in both.cells if cell.column == 'params'] == ['differs']
     assert not any(row.lost for row in table.rows)
     page = to_markdown([table])
@@ -94,19 +83,22 @@ def test_latencies_are_compared_with_the_first_rows():
     folder = 'configs/classification/'
     ratios = {'ghostnet-1.0x': 1, 'ghostnet-1.0x-self-attention': 3, 'ghostnetv2-1.0x': 1.25}
     results = [
-        dict(model=f'{folder}{stem}_8xb128_in1k.py', form=form, seconds=[ratio, 2 * ratio])
+        dict(
+            model=f'{"research/" * ("self" in stem)}{folder}{stem}_8xb128_in1k.py',
+            form=form,
+            seconds=[ratio, 2 * ratio],
+        )
         for form in ('onnxruntime', 'litert')
         for stem, ratio in ratios.items()
     ]
     timed = [dict(settings=[dict(results=results[:3])]), dict(settings=[dict(results=results)])]
-    (table,) = measure_tables(CONFIGS, None, 'GhostNetV2', 1, timed)
-    first, attention, dfc = (row.slowdown for row in table.rows)
-    assert first is None and attention == (72.3 / 31.1, 3)
-    assert dfc == (37.5 / 31.1, 1.25)
+    (table,) = measure_tables('GhostNetV2', 1, benchmarks=timed)
+    first, attention, dfc = (row.ours for row in table.rows)
+    assert first == '' and attention.startswith('latency 3.00 of')
     page = to_markdown([table])
     assert "latency 37.5 ms | latency 1.25 of the first row's (the paper's: 1.21) |" in page
-    (table,) = measure_tables(CONFIGS, None, 'GhostNetV2', 1, timed[:1])
-    assert all(row.slowdown is None for row in table.rows)
+    (table,) = measure_tables('GhostNetV2', 1, benchmarks=timed[:1])
+    assert all(row.ours == '' for row in table.rows)
 
 
 def test_a_cell_that_no_longer_agrees_is_lost(tmp_path, monkeypatch):
@@ -115,9 +107,9 @@ def test_a_cell_that_no_longer_agrees_is_lost(tmp_path, monkeypatch):
     entry['rows'][0]['cells']['flops'] = '150'
     changed = tmp_path / 'papers.json'
     changed.write_text(json.dumps([entry]))
-    monkeypatch.setattr('mmghost.analysis.paper_tables.PAPERS', changed)
-    (table,) = measure_tables(CONFIGS)
-    assert table.rows[0].lost == ('flops',)
+    monkeypatch.setattr('research.tables.PAPERS', changed)
+    (table,) = measure_tables()
+    assert table.rows[0].lost == ['flops']
 
 
 def test_incomplete_results_are_named(tmp_path):
@@ -140,9 +132,7 @@ def test_tables_page_is_up_to_date():
 
 
 def test_tables_page_has_the_latencies_of_the_benchmarks():
-    (table,) = measure_tables(
-        CONFIGS, None, 'GhostNetV2', 1, read_benchmarks(ROOT / 'docs' / 'benchmarks')
-    )
+    (table,) = measure_tables('GhostNetV2', 1, benchmarks=read_benchmarks())
     rows = [line for line in to_markdown([table]).splitlines() if "the first row's (the" in line]
     assert len(rows) == 2
     page = (ROOT / 'docs' / 'tables.md').read_text()
@@ -151,7 +141,7 @@ def test_tables_page_has_the_latencies_of_the_benchmarks():
 
 def test_tool(tmp_path):
     def run(*words):
-        return run_tool('paper_tables.py', *words, cwd=tmp_path)
+        return run_tool('research.tables', *words, cwd=tmp_path)
 
     done = run('--paper', 'GhostNetV2', '--table', '5')
     assert done.returncode == 0, done.stderr
