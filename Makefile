@@ -5,7 +5,7 @@
 # make audit  known vulnerabilities of the pinned versions, from an online database
 # make setup-onedl, make test-onedl   the same with OneDL's packages, in .venv-onedl
 # make test-matrix  the tests with the oldest and the newest versions (long)
-# DEMO_OPTIONS= passes options to the demos (tools/demo.py --help lists them).
+# DEMO_OPTIONS= passes options to the demos (python -m demo --help lists them).
 # PYTHON=python3.X chooses the interpreter of the environment, 3.10 to 3.12; it stays chosen.
 
 CHOSEN := $(shell awk -F' = ' '/^home/ {home = $$2} \
@@ -25,10 +25,10 @@ setup-onedl: python
 	@$(PYTHON) tools/setup_env.py --stack onedl
 
 demo: setup
-	@$(RUN) tools/demo.py det $(DEMO_OPTIONS)
+	@$(RUN) -m demo det $(DEMO_OPTIONS)
 
 demo-seg demo-cls: demo-%: setup
-	@$(RUN) tools/demo.py $* $(DEMO_OPTIONS)
+	@$(RUN) -m demo $* $(DEMO_OPTIONS)
 
 test: setup
 	@$(RUN) -m pytest --numprocesses auto

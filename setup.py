@@ -8,8 +8,9 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 EXTRAS = ('onnx', 'openvino', 'litert', 'tests')
-# What mim looks for in a package's .mim folder, and what tools/predict.py needs beside it
-MIM_FILES = ('configs', 'tools', 'checkpoints', 'demo', 'model-index.yml')
+# What mim looks for in a package's .mim folder; the tools less those that make environments
+MIM_FILES = ('configs', 'tools', 'model-index.yml')
+NOT_SHIPPED = ('__pycache__', 'setup_env.py', 'test_matrix.py')
 
 
 class BuildPyWithMim(build_py):
@@ -29,7 +30,7 @@ class BuildPyWithMim(build_py):
         for name in MIM_FILES:
             source, target = ROOT / name, folder / name
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__'))
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
             else:
                 shutil.copy2(source, target)
 
@@ -58,7 +59,6 @@ setup(
     license='Apache-2.0',
     python_requires=read_python_versions(),
     packages=find_packages(include=['mmghost', 'mmghost.*']),
-    package_data={'mmghost.analysis': ['*.yml']},
     package_dir={'': '.'},  # makes an editable install a plain path entry
     install_requires=read_requirements('runtime'),
     extras_require={name: read_requirements(name) for name in EXTRAS},

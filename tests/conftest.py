@@ -37,7 +37,7 @@ def idx_folder(tmp_path_factory):
 @pytest.fixture(scope='session')
 def scenes(tmp_path_factory, idx_folder):
     """A small data set of scenes."""
-    from mmghost.datasets import make_fashion_scenes
+    from demo.fashion_scenes import make_fashion_scenes
 
     folder = tmp_path_factory.mktemp('data') / 'scenes'
     make_fashion_scenes(folder, idx_folder, train_count=8, val_count=4)
@@ -49,7 +49,7 @@ def folders(tmp_path_factory, idx_folder):
     """Articles as pictures, a folder a class, for mmpretrain's CustomDataset."""
     import cv2
 
-    from mmghost.datasets import read_fashion_mnist
+    from demo.fashion_mnist import read_fashion_mnist
 
     root = tmp_path_factory.mktemp('folders')
     for split, source in (('train', 'train'), ('val', 'test')):

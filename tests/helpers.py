@@ -10,6 +10,7 @@ from mmghost.compat import EXPORT_TORCH
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
+RESEARCH = ROOT / 'research' / 'configs'
 
 exports = pytest.mark.skipif(
     digit_version(torch.__version__) < digit_version(EXPORT_TORCH),

@@ -2,19 +2,30 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import CONFIGS, ROOT
+from helpers import CONFIGS, RESEARCH, ROOT
 from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import get_installed_path
 
-from mmghost.analysis import count_complexity
-from mmghost.datasets import unpack_fashion_mnist
+from demo.fashion_mnist import unpack_fashion_mnist
+from mmghost.utils.complexity import count_complexity
 
-DETECTION = sorted((CONFIGS / 'detection').glob('*.py'))
+EVERY = sorted(path for root in (CONFIGS, RESEARCH) for path in root.rglob('*.py'))
+INDEX = [
+    *(ROOT / name for name in load(ROOT / 'model-index.yml')['Import']),
+    *sorted(RESEARCH.glob('*/metafile.yml')),
+]
+
+
+def of_task(*folders):
+    return [path for path in EVERY if path.parent.name in folders]
+
+
+DETECTION = of_task('detection')
 COCO = sorted((CONFIGS / 'detection').glob('yolov3_ghostnetv2-*_coco.py'))
-SEGMENTATION = sorted((CONFIGS / 'segmentation').glob('*.py'))
-CLASSIFICATION = sorted((CONFIGS / 'classification').rglob('*.py'))
+SEGMENTATION = of_task('segmentation')
+CLASSIFICATION = of_task('classification', 'ghostnetv2_ablations')
 
 
 def build(path, options=None):
@@ -160,7 +171,7 @@ def test_imagenet_recipe():
 
 
 def test_table_6_changes_only_the_convolutions():
-    found = Config.fromfile(CONFIGS / 'classification' / 'ghost-resnet50-s4_8xb32_in1k.py')
+    found = Config.fromfile(RESEARCH / 'classification' / 'ghost-resnet50-s4_8xb32_in1k.py')
     found = without_scope(found.to_dict())
     folder = Path(get_installed_path('mmpretrain'), '.mim', 'configs', 'resnet')
     base = without_scope(Config.fromfile(folder / 'resnet50_8xb32_in1k.py').to_dict())
@@ -173,7 +184,7 @@ def test_table_6_changes_only_the_convolutions():
 def test_cifar_recipe_is_that_of_resnet():
     """64,000 iterations of 128 images, steps at 32,000 and 48,000 (He et al., Section 4.2)."""
     for name in ('ghost-resnet56-s2', 'ghost-vgg16-s5-d3'):
-        config = Config.fromfile(CONFIGS / 'classification' / f'{name}_8xb16_cifar10.py')
+        config = Config.fromfile(RESEARCH / 'classification' / f'{name}_8xb16_cifar10.py')
         assert without_scope(config.optim_wrapper.optimizer.to_dict()) == dict(
             type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4
         )
@@ -205,17 +216,18 @@ def test_coco_configs_change_only_the_backbone(path):
 
 
 def test_every_config_is_in_a_metafile():
-    listed = set()
-    for metafile in load(ROOT / 'model-index.yml')['Import']:
-        for model in load(ROOT / metafile)['Models']:
-            listed.add(model['Config'])
-            assert (ROOT / model['Config']).is_file()
-    assert listed == {str(path.relative_to(ROOT)) for path in CONFIGS.rglob('*.py')}
+    listed = {model['Config'] for metafile in INDEX for model in load(metafile)['Models']}
+    assert listed == {str(path.relative_to(ROOT)) for path in EVERY}
 
 
 def test_every_config_is_in_its_folders_readme():
-    for path in CONFIGS.rglob('*.py'):
+    for path in EVERY:
         assert f'| {path.stem} |' in (path.parent / 'README.md').read_text(), path
+
+
+def test_the_zoo_inherits_nothing_from_research():
+    for path in CONFIGS.rglob('*.py'):
+        assert 'research' not in path.read_text(), path
 
 
 ENTRIES = [
@@ -224,8 +236,8 @@ ENTRIES = [
         id=entry['Name'],
         marks=[pytest.mark.slow] if entry['Metadata'].get('FLOPs', 0) > 20e9 else [],
     )
-    for metafile in load(ROOT / 'model-index.yml')['Import']
-    for entry in load(ROOT / metafile)['Models']
+    for metafile in INDEX
+    for entry in load(metafile)['Models']
 ]
 
 

@@ -40,11 +40,11 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
+from mmghost.datasets import unpack_fashion_mnist
 
 from mmghost.backbones import GhostNet
 from mmghost.checkpoint import find_published
 from mmghost.compat import EXPORT_TORCH, ONEDL, SUPPORTED
-from mmghost.datasets import unpack_fashion_mnist
 from mmghost.demo import DEMO_CONFIGS
 
 README = PAGES['README.md']

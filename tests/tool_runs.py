@@ -29,10 +29,10 @@ def _forget(kind):
 
 
 def run_tool(name, *words, cwd):
-    """Run a tool as ``python tools/NAME WORDS`` does in a folder.
+    """Run a tool as ``python tools/NAME WORDS``, or ``python -m NAME WORDS``, does in a folder.
 
     Args:
-        name (str): Its path in tools/.
+        name (str): Its path in tools/, or a module such as research.tables.
         *words: Of the command line.
         cwd (Path): Where it is run.
 
@@ -49,7 +49,10 @@ def run_tool(name, *words, cwd):
             redirect_stdout(stdout),
             redirect_stderr(stderr),
         ):
-            runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+            if name.endswith('.py'):
+                runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+            else:
+                runpy.run_module(name, run_name='__main__')
     except SystemExit as end:
         code = end.code or 0
         if isinstance(code, str):

@@ -6,11 +6,15 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from mmghost.checkpoint import find_published
-from mmghost.demo import DEMO_CONFIGS
 from mmghost.inference import TASKS, predict_images
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO_CONFIGS = dict(
+    det='configs/detection/yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py',
+    seg='configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py',
+    cls='configs/classification/ghostnetv2-1.0x_1xb128-2e_fashion-mnist.py',
+)
 
 
 def parse_args():
@@ -48,7 +52,7 @@ def parse_args():
 def main():
     args = {name: value for name, value in vars(parse_args()).items() if value is not None}
     task = args['task']
-    args.setdefault('config', ROOT / 'configs' / DEMO_CONFIGS[task])
+    args.setdefault('config', ROOT / DEMO_CONFIGS[task])
     args.setdefault('out_dir', Path('predictions', task))
     with one_line_errors():
         if 'checkpoint' not in args:

@@ -6,8 +6,8 @@ from helpers import randomise
 from mmengine.registry import MODELS, DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmghost.analysis import count_complexity
 from mmghost.backbones import AttentiveBackbone, GhostNet
+from mmghost.utils.complexity import count_complexity
 
 PACKAGES = ('mmpretrain', 'mmdet')
 DFC = dict(attention_cfg=dict(type='mmghost.DFCAttention'), where='gate')

@@ -4,9 +4,9 @@ from mmengine.registry import MODELS
 from mmpretrain.models.backbones import ResNet
 from torch import nn
 
-from mmghost.analysis import count_complexity
 from mmghost.backbones import GhostResNet
 from mmghost.layers import GhostModule
+from mmghost.utils.complexity import count_complexity
 
 CLASSIFIER = 2048 * 1000
 D8 = dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))

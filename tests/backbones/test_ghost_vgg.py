@@ -6,9 +6,9 @@ import torch
 from mmengine.registry import MODELS
 from torch import nn
 
-from mmghost.analysis import count_complexity
 from mmghost.backbones import GhostVGG
 from mmghost.layers import GhostModule
+from mmghost.utils.complexity import count_complexity
 
 CHANNELS = (64, 128, 256, 512, 512)
 # 512 to 512 with batch norm, to 10

@@ -9,9 +9,10 @@ from torch import nn
 
 import mmghost.backbones as backbones
 import mmghost.layers as layers
+from demo.fashion_mnist import read_fashion_mnist
+from demo.fashion_scenes import make_fashion_scenes
+from demo.pictures import draw_detections, draw_masks
 from mmghost.checkpoint import convert_checkpoint, read_weights
-from mmghost.datasets import make_fashion_scenes, read_fashion_mnist
-from mmghost.demo.picture import draw_detections, draw_masks
 from mmghost.deploy import to_deploy_form
 from mmghost.utils import make_divisible
 

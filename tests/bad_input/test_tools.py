@@ -20,12 +20,12 @@ PUBLISH = 'model_converters/publish_model.py'
 PREDICT = 'predict.py'
 DEPLOY = 'model_converters/deploy_checkpoint.py'
 COMPLEXITY = 'analysis_tools/get_complexity.py'
-SIMILARITY = 'analysis_tools/feature_similarity.py'
-GHOSTS = 'analysis_tools/draw_ghost_maps.py'
-ATTENTION = 'analysis_tools/draw_attention.py'
+SIMILARITY = 'research.figures.similarity'
+GHOSTS = 'research.figures.ghost_maps'
+ATTENTION = 'research.figures.attention'
 EXPORT = ('@good.py', '@good.pth', '--format', 'torch-export')
 INSIDE = ('@good.py', '@good.pth', '-o', 'out.png')
-SCENES = 'dataset_converters/fashion_scenes.py'
+SCENES = 'demo.fashion_scenes'
 
 
 class Malicious:
@@ -285,30 +285,42 @@ WRITERS = [
     (SCENES, ('--source', 'IDX', '--val-count', '-3'), 'val_count must be'),
     (SCENES, ('--source', 'IDX', '--size', '20000'), 'size must be'),
     (SCENES, ('--source', 'IDX', '--seed', '-1'), 'seed must be'),
-    ('demo.py', ('det', '--source', 'absent', '--data-root', 'data'), 'absent lacks'),
-    ('demo.py', ('seg', '--source', '@idx_short', '--data-root', 'data'), 'whole gzip'),
-    ('demo.py', ('cls', '--source', '@idx_magic', '--data-root', 'data'), 'idx magic'),
-    ('demo.py', ('det', '--source', 'IDX', '--train-count', '0'), 'train_count must be'),
-    ('demo.py', ('seg', '--source', 'IDX', '--epochs', '0'), 'epochs must be'),
-    ('demo.py', ('cls', '--source', 'IDX', '--val-count', '-1'), 'val_count must be'),
-    ('paper_tables.py', ('--table', '99'), 'there is no such table'),
-    ('reproduce.py', ('v2-33',), "there is no table 'v2-33', did you mean 'v2-3'"),
-    ('reproduce.py', ('v2-3', '--rows', 'resnet'), "v2-3 has no row 'resnet', but 1 MobileNetV2"),
-    ('reproduce.py', ('v2-3', '--rows', '0'), "v2-3 has no row '0'"),
-    ('reproduce.py', ('v2-3', '--seeds', '-1'), 'seed must be'),
-    ('reproduce.py', ('v2-3',), 'COCO 2017 belongs in data/coco'),
-    ('reproduce.py', ('v2-5', '--data-root', 'absent'), 'belongs in absent/ade/ADEChallengeData'),
+    ('demo', ('det', '--source', 'absent', '--data-root', 'data'), 'absent lacks'),
+    ('demo', ('seg', '--source', '@idx_short', '--data-root', 'data'), 'whole gzip'),
+    ('demo', ('cls', '--source', '@idx_magic', '--data-root', 'data'), 'idx magic'),
+    ('demo', ('det', '--source', 'IDX', '--train-count', '0'), 'train_count must be'),
+    ('demo', ('seg', '--source', 'IDX', '--epochs', '0'), 'epochs must be'),
+    ('demo', ('cls', '--source', 'IDX', '--val-count', '-1'), 'val_count must be'),
+    ('research.tables', ('--table', '99'), 'there is no such table'),
+    ('research.reproduce', ('v2-33',), "there is no table 'v2-33', did you mean 'v2-3'"),
     (
-        'reproduce.py',
+        'research.reproduce',
+        ('v2-3', '--rows', 'resnet'),
+        "there is no row 'resnet', but 1 MobileNetV2",
+    ),
+    ('research.reproduce', ('v2-3', '--rows', '0'), "there is no row '0'"),
+    ('research.reproduce', ('v2-3', '--seeds', '-1'), 'seed must be'),
+    ('research.reproduce', ('v2-3',), 'COCO 2017 belongs in data/coco'),
+    (
+        'research.reproduce',
+        ('v2-5', '--data-root', 'absent'),
+        'belongs in absent/ade/ADEChallengeData',
+    ),
+    (
+        'research.reproduce',
         ('v1-3', '--data-root', 'taken'),
         'CIFAR-10 (Python version) belongs in taken',
     ),
-    ('reproduce.py', ('v2-3', '--gpus', '0'), 'gpus must be an integer >= 1'),
-    ('reproduce.py', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
-    ('reproduce.py', ('v2-3', '--launcher', 'slurm'), 'needs --partition and --gpus-per-node'),
-    ('reproduce.py', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
+    ('research.reproduce', ('v2-3', '--gpus', '0'), 'gpus must be an integer >= 1'),
+    ('research.reproduce', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
     (
-        'reproduce.py',
+        'research.reproduce',
+        ('v2-3', '--launcher', 'slurm'),
+        'needs --partition and --gpus-per-node',
+    ),
+    ('research.reproduce', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
+    (
+        'research.reproduce',
         ('fashion-transfer', '--rows', '3', '--results', 'out'),
         'which has not been trained',
     ),
@@ -322,8 +334,8 @@ WRITERS = [
         ]
     ],
     ('test_exported.py', ('@good.py', '@good.pth'), 'ends in one of .onnx, .xml, .tflite, .pt2'),
-    ('benchmark.py', ('--json', 'taken/out.json'), 'taken is not a folder'),
-    ('benchmark.py', ('--json', '.'), '. is a folder'),
+    ('research.benchmark', ('--json', 'taken/out.json'), 'taken is not a folder'),
+    ('research.benchmark', ('--json', '.'), '. is a folder'),
     ('analysis_tools/compare_results.py', ('--results', '@results', '--out-dir', 'out'), 'lacks'),
 ]
 
@@ -493,13 +505,13 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
             "takes KEY=VALUE, but got 'a'",
         ),
         ('test.py', ('@good.py',), 'required: checkpoint'),
-        ('demo.py', ('pose',), "invalid choice: 'pose'"),
-        ('demo.py', ('det', '--epochs', 'many'), "invalid int value: 'many'"),
+        ('demo', ('pose',), "invalid choice: 'pose'"),
+        ('demo', ('det', '--epochs', 'many'), "invalid int value: 'many'"),
         (CONVERT, ('a', 'b', '--layout', 'onnx'), "invalid choice: 'onnx'"),
         (COMPLEXITY, ('@good.py', '--size', '3'), 'expected 2 arguments'),
         (SCENES, ('--sise', '3'), 'unrecognized arguments: --sise'),
         (SCENES, ('--sise', '3'), "--sise, did you mean '--size'?"),
-        ('paper_tables.py', ('--paper', 'V3'), "invalid choice: 'V3'"),
+        ('research.tables', ('--paper', 'V3'), "invalid choice: 'V3'"),
         (PREDICT, ('image.png',), 'arguments are required: --task'),
         (PREDICT, ('image.png', '--taks', 'det'), "--taks, did you mean '--task'?"),
         (PREDICT, ('image.png', '--taks=det'), "--taks, did you mean '--task'?"),
@@ -512,9 +524,9 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
         ),
         (PREDICT, ('image.png', '--task', 'det', '--invert'), '--invert is for --task cls'),
         (PUBLISH, ('a',), 'required: checkpoint'),
-        ('reproduce.py', (), 'required: TABLE'),
-        ('reproduce.py', ('v2-3', '--launcher', 'mpi'), "invalid choice: 'mpi'"),
-        ('reproduce.py', ('v2-3', '--seeds', 'x'), "invalid int value: 'x'"),
+        ('research.reproduce', (), 'required: TABLE'),
+        ('research.reproduce', ('v2-3', '--launcher', 'mpi'), "invalid choice: 'mpi'"),
+        ('research.reproduce', ('v2-3', '--seeds', 'x'), "invalid int value: 'x'"),
     ],
 )
 def test_unknown_options(tool, words, message, run_tool):

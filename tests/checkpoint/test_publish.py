@@ -4,13 +4,14 @@ import re
 
 import pytest
 import torch
-from helpers import CONFIGS, ROOT
+from helpers import ROOT
 from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from tiny_configs import CLASSIFICATION, filled
 
+from demo.__main__ import DEMO_CONFIGS
 from mmghost.checkpoint import (
     check_sha256,
     find_published,
@@ -18,7 +19,6 @@ from mmghost.checkpoint import (
     sha256,
 )
 from mmghost.checkpoint.read_weights import named_sha256
-from mmghost.demo import DEMO_CONFIGS
 
 SHIPPED = sorted((ROOT / 'checkpoints').iterdir())
 
@@ -106,8 +106,8 @@ def test_shipped_files_are_what_their_names_say(path):
 
 @pytest.mark.parametrize('name', DEMO_CONFIGS.values())
 def test_the_demos_models_are_shipped(name):
-    path = find_published(CONFIGS / name, ROOT / 'checkpoints')
-    model = build(CONFIGS / name)
+    path = find_published(name, ROOT / 'checkpoints')
+    model = build(name)
     meta = load_checkpoint(model, str(path), strict=True)['meta']
     assert len(meta['dataset_meta']['classes']) in (10, 11)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
@@ -122,7 +122,7 @@ def test_metafiles_and_documents_name_what_is_shipped():
             if not weights.startswith('https://'):
                 listed[entry['Config']] = ROOT / weights
     assert sorted(listed.values()) == SHIPPED
-    assert sorted(listed) == sorted(f'configs/{name}' for name in DEMO_CONFIGS.values())
+    assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in DEMO_CONFIGS.values())
     for config, path in listed.items():
         assert find_published(config, ROOT / 'checkpoints') == path
         folder = (ROOT / config).parent

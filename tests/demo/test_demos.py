@@ -7,10 +7,10 @@ from helpers import ROOT
 
 
 def run_demo(folder, idx_folder, epochs, task='det'):
-    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'demo.py'), task]
-    command += ['--work-dir', 'work', '--data-root', 'data', '--source', str(idx_folder)]
+    command = [sys.executable, '-W', 'ignore', '-m', 'demo', task, '--source', str(idx_folder)]
+    command += ['--work-dir', str(folder / 'work'), '--data-root', str(folder / 'data')]
     command += ['--train-count', '16', '--val-count', '4', '--epochs', str(epochs)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout
 

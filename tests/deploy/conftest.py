@@ -31,7 +31,7 @@ NARROW = dict(
 @pytest.fixture(scope='session')
 def demo_files(tmp_path_factory, scenes, idx_folder):
     """Configs and checkpoints of narrow models of the three tasks, on small data sets."""
-    from mmghost.datasets import unpack_fashion_mnist
+    from demo.fashion_mnist import unpack_fashion_mnist
 
     folder = tmp_path_factory.mktemp('demos')
     unpack_fashion_mnist(idx_folder, folder / 'mnist')

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from helpers import CONFIGS
+from helpers import CONFIGS, RESEARCH
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
@@ -77,7 +77,7 @@ def test_training_in_the_deploy_form_is_told():
 
 
 def test_other_backbones_are_refused(tmp_path):
-    config = CONFIGS / 'classification' / 'resnet56_8xb16_cifar10.py'
+    config = RESEARCH / 'classification' / 'resnet56_8xb16_cifar10.py'
     torch.save(dict(state_dict=build(config).state_dict()), tmp_path / 'epoch_1.pth')
     with pytest.raises(ValueError, match='ResNet_CIFAR has no deploy form'):
         deploy_checkpoint(config, tmp_path / 'epoch_1.pth', tmp_path / 'deployed.pth')

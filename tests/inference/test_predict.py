@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers import CONFIGS, ROOT, Camera
+from helpers import ROOT, Camera
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 
+from demo.__main__ import DEMO_CONFIGS
 from mmghost.checkpoint import find_published
-from mmghost.demo import DEMO_CONFIGS
 from mmghost.inference import TASKS, load_inferencer
 
 SCENE = ROOT / 'demo' / 'scene.jpg'
@@ -26,7 +26,7 @@ DEMO = dict(det=SCENE, seg=SCENE, cls=ROOT / 'demo' / 'article.png')
 
 
 def shipped(task):
-    return find_published(CONFIGS / DEMO_CONFIGS[task], ROOT / 'checkpoints')
+    return find_published(DEMO_CONFIGS[task], ROOT / 'checkpoints')
 
 
 @pytest.fixture(scope='module')
@@ -34,7 +34,7 @@ def inferencers():
     """The models that come with mmghost, by task."""
     loaded = {}
     for task in TASKS:
-        loaded[task] = load_inferencer(task, CONFIGS / DEMO_CONFIGS[task], shipped(task))
+        loaded[task] = load_inferencer(task, DEMO_CONFIGS[task], shipped(task))
     return loaded
 
 
@@ -182,7 +182,7 @@ def test_a_webcam_gives_a_frame_that_it_is_ready_for(predict, use_loaded, tmp_pa
 
 
 def test_dark_articles_on_light_ground(tmp_path):
-    config, checkpoint = CONFIGS / DEMO_CONFIGS['cls'], shipped('cls')
+    config, checkpoint = DEMO_CONFIGS['cls'], shipped('cls')
     cv2.imwrite(str(tmp_path / 'dark.png'), 255 - cv2.imread(str(DEMO['cls'])))
     inverting = load_inferencer('cls', config, checkpoint, invert=True)
     plain = load_inferencer('cls', config, checkpoint)

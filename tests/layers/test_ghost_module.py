@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from helpers import randomise
 from torch import nn
 
-from mmghost.analysis import count_complexity
 from mmghost.layers import GhostModule, GhostModuleV2
+from mmghost.utils.complexity import count_complexity
 
 KERNELS = (1, 2, 3, (1, 7), (7, 1), (4, 3))
 STRIDES = (1, 2, 4, (2, 1))

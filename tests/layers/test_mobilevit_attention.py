@@ -113,7 +113,7 @@ def test_every_weight_gets_a_gradient():
 
 
 def test_is_counted_by_its_projections():
-    from mmghost.analysis import count_complexity
+    from mmghost.utils.complexity import count_complexity
 
     layer = MobileViTAttention(8, 12, embed_dims=16)
     found = count_complexity(layer, (7, 7), 8)

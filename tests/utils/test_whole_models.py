@@ -1,6 +1,6 @@
 import pytest
 import torch
-from helpers import CONFIGS
+from helpers import CONFIGS, RESEARCH
 
 from mmghost.utils.whole_models import build_whole_model
 
@@ -8,7 +8,7 @@ YOLO = str(CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.p
 DEEPLAB = str(
     CONFIGS / 'segmentation' / 'ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py'
 )
-CLASSIFIER = str(CONFIGS / 'classification' / 'ghostnet-1.0x-self-attention_8xb128_in1k.py')
+CLASSIFIER = str(RESEARCH / 'classification' / 'ghostnet-1.0x-self-attention_8xb128_in1k.py')
 MOBILENET_YOLO = 'mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py'
 
 
@@ -24,6 +24,6 @@ def test_whole_models_at_another_width(name):
 
 
 def test_backbones_without_a_width_are_refused():
-    config = str(CONFIGS / 'classification' / 'resnet56_8xb16_cifar10.py')
+    config = str(RESEARCH / 'classification' / 'resnet56_8xb16_cifar10.py')
     with pytest.raises(ValueError, match='has no width'):
         build_whole_model(config, 0.5)

@@ -1,3 +1,0 @@
-_base_ = '../ghostnetv2-1.0x_8xb128_in1k.py'
-
-model = dict(backbone=dict(enhance='both'))

@@ -1,0 +1,140 @@
+"""Train and evaluate a model on real data, and draw what it finds.
+
+What an earlier, interrupted run finished is not done again.
+"""
+
+from pathlib import Path
+from statistics import median
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import find_latest_checkpoint
+from rich.console import Console
+from rich.table import Table
+
+from mmghost.utils import check_int
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
+
+from .fashion_mnist import find_fashion_mnist, unpack_fashion_mnist
+from .fashion_scenes import make_fashion_scenes
+from .mim import mim_words, newest, read_scalars, run_mim, test_metrics
+from .pictures import draw_detections, draw_masks
+
+CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
+DEMO_CONFIGS = dict(
+    det=CONFIGS / 'detection/yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py',
+    seg=CONFIGS / 'segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py',
+    cls=CONFIGS / 'classification/ghostnetv2-1.0x_1xb128-2e_fashion-mnist.py',
+)
+SCENES = dict(train_count=4000, val_count=400)
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def parse_args():
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'task', choices=DEMO_CONFIGS, help='det: YOLOv3, seg: DeepLabV3+, cls: a classifier'
+    )
+    parser.add_argument('--work-dir', help='default: work_dirs/demo-TASK')
+    parser.add_argument('--data-root', help="folder of the data (default: the config's)")
+    parser.add_argument('--source', help="folder of Fashion-MNIST's idx files")
+    parser.add_argument(
+        '--train-count', type=int, help='training images (default: 4000 scenes, all articles)'
+    )
+    parser.add_argument(
+        '--val-count', type=int, help='validation images (default: 400 scenes, all articles)'
+    )
+    parser.add_argument('--epochs', type=int, help="default: the config's")
+    return parser.parse_args()
+
+
+def overrides(args):
+    """Give the config values that a demo's options stand for."""
+    for name in ('train_count', 'val_count', 'epochs'):
+        if getattr(args, name) is not None:
+            check_int(name, getattr(args, name), 1)
+    options = {}
+    if args.epochs:
+        options['train_cfg.max_epochs'] = args.epochs
+    if args.data_root:
+        options.update({f'{loader}.dataset.data_root': args.data_root for loader in LOADERS})
+    if args.data_root and args.task == 'det':
+        annotations = f'{args.data_root}/annotations/instances_validation.json'
+        options.update({f'{split}_evaluator.ann_file': annotations for split in ('val', 'test')})
+    if args.task == 'cls':
+        counts = zip(LOADERS, (args.train_count, args.val_count, args.val_count))
+        options.update({f'{loader}.dataset.indices': count for loader, count in counts if count})
+    return options
+
+
+def prepare_data(args, data_root):
+    """Make the data of a demo, unless it is there."""
+    source = find_fashion_mnist(args.source)
+    if args.task == 'cls':
+        made = unpack_fashion_mnist(source, data_root)
+    else:
+        counts = {name: getattr(args, name) or count for name, count in SCENES.items()}
+        made = make_fashion_scenes(data_root, source, **counts)
+    print(f'{data_root}: {"made" if made else "up to date"}', flush=True)
+
+
+def main_metrics(task, metrics, config):
+    """Pick what the report of a demo says, as texts."""
+    if task == 'cls':
+        return {f'top-{k} accuracy': f'{metrics[f"accuracy/top{k}"]:.2f} %' for k in (1, 5)}
+    if task == 'seg':
+        return {name: f'{metrics[name]:.1f} %' for name in ('mIoU', 'mAcc', 'aAcc')}
+    keys = dict(AP='coco/bbox_mAP', AP50='coco/bbox_mAP_50')
+    keys.update({f'AP of {n}': f'coco/{n}_precision' for n in config.metainfo.classes})
+    # CocoMetric reports nothing where nothing at all was detected
+    return {
+        name: f'{metrics[key]:.3f}' if key in metrics else 'no detections'
+        for name, key in keys.items()
+    }
+
+
+def run_demo(args):
+    """Prepare the data of a task, train or go on, test, draw and report."""
+    file, options = DEMO_CONFIGS[args.task], overrides(args)
+    work_dir = Path(args.work_dir or f'work_dirs/demo-{args.task}')
+    config = Config.fromfile(file)
+    config.merge_from_dict(options)
+    init_default_scope(config.default_scope)
+    prepare_data(args, config.train_dataloader.dataset.data_root)
+    # Whole, as OneDL's mim finds no _base_ = 'mmseg::...'
+    whole = work_dir / 'config' / file.name
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    config.dump(whole)
+    # --resume without a value, which mmseg's tool does not take: from the newest checkpoint, if any
+    words = ('--work-dir', work_dir)
+    run_mim(mim_words('train', config, whole, *words, '--resume', '--gpus', 0))
+    log, checkpoint = newest(work_dir, '*/*.log'), find_latest_checkpoint(work_dir)
+    scalars = list(read_scalars(newest(work_dir, '*/vis_data/scalars.json')))
+    run_mim(mim_words('test', config, whole, '--checkpoint', checkpoint, *words))
+    metrics = test_metrics(work_dir)
+    found = main_metrics(args.task, metrics, config)
+    times = dict(train=[row['time'] for row in scalars if 'loss' in row], test=[metrics['time']])
+    for name in [name for name in times if times[name]]:
+        speed = config[f'{name}_dataloader'].batch_size / median(times[name])
+        found[f'{name}ing, images a second'] = f'{speed:.1f}'
+    if args.task == 'det':
+        found['picture'] = draw_detections(config, checkpoint, work_dir / 'detections.png')
+    if args.task == 'seg':
+        found['picture'] = draw_masks(config, checkpoint, work_dir / 'masks.png')
+    found.update(log=log, checkpoint=checkpoint)
+    table = Table(title=file.stem, show_header=False, title_justify='left')
+    table.add_column(no_wrap=True)
+    table.add_column(overflow='fold')
+    for name, value in found.items():
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+def main():
+    args = parse_args()
+    with one_line_errors():
+        run_demo(args)
+
+
+if __name__ == '__main__':
+    main()

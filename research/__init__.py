@@ -1,0 +1,1 @@
+"""What reproduces the papers and measures mmghost; run from the repository's root."""

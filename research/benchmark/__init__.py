@@ -1,0 +1,1 @@
+"""Times of networks in several forms and runtimes; ``python -m research.benchmark`` takes them."""

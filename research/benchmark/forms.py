@@ -1,0 +1,150 @@
+"""The forms that a network runs in: PyTorch's, and other runtimes'."""
+
+import copy
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from mmghost.deploy import to_deploy_form
+from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
+
+#: What networks are trained in, where batch norms cannot be folded
+TRAINING_FORMS = ('eager', 'channels_last', 'compile')
+#: The format and suffix of each other runtime's files
+RUNTIMES = {
+    'onnxruntime': ('onnx', '.onnx'),
+    'openvino': ('openvino', '.xml'),
+    'litert': ('litert', '.tflite'),
+}
+FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
+#: The most that outputs of a form may be off, in parts of the largest
+TOLERANCE = 1e-4
+
+
+class Mismatch(ValueError):
+    """Two forms of the same weights give different outputs."""
+
+
+def check_form(form, device, train=False):
+    """Raise unless networks run in a form here.
+
+    Raises:
+        ImportError: If a package that its runtime needs is missing.
+        ValueError: If there is no such form, or not on the device.
+    """
+    allowed = TRAINING_FORMS if train else FORMS
+    if form not in allowed:
+        task = 'trained in' if train else 'run in'
+        raise ValueError(f'networks are {task} {", ".join(allowed)}, not in {form!r}.')
+    if form in RUNTIMES:
+        if device != 'cpu':
+            raise ValueError(f'{form} is measured on the CPU only, not on {device}.')
+        FORMATS[RUNTIMES[form][0]].require_packages()
+
+
+def make_form(model, form, train=False):
+    """Make a PyTorch form of a network.
+
+    Args:
+        model (Model): The network, which stays as it is.
+        form (str): All but 'eager' are in channels_last memory format; 'deploy' has its batch
+            norms folded, and so has 'compile' for inference.
+        train (bool): For training. Defaults to False.
+
+    Returns:
+        nn.Module: The form, in the mode that it is for.
+    """
+    module = copy.deepcopy(model.module).train(train)
+    if form in ('deploy', 'compile') and model.deploys and not train:
+        to_deploy_form(module)
+    if form != 'eager':
+        module.to(memory_format=torch.channels_last)
+    if form == 'compile':
+        # Freezing lays weights out for the compiled program
+        module.compile(dynamic=False, options=None if train else dict(freezing=True))
+    return module
+
+
+def lay_out(image, form):
+    """Give an image the memory format that a PyTorch form works in."""
+    return image if form == 'eager' else image.contiguous(memory_format=torch.channels_last)
+
+
+def prepare(model, form, image, folder, threads):
+    """Make a network ready for inference, and run it once.
+
+    Args:
+        model (Model): The network.
+        form (str): One of :data:`FORMS`.
+        image (Tensor): The input.
+        folder (Path): Where exported files go.
+        threads (int): Threads of a runtime other than PyTorch.
+
+    Returns:
+        Callable: Takes nothing and returns the outputs, tensors or arrays.
+    """
+    if form in RUNTIMES:
+        format, suffix = RUNTIMES[form]
+        module = copy.deepcopy(model.module)
+        if model.deploys:
+            to_deploy_form(module, form)
+        file = (folder / form).with_suffix(suffix)
+        export_module(module, image, file, format)
+        run = partial(load_exported(file, threads), image.numpy())
+    else:
+        module = make_form(model, form)
+        run = torch.inference_mode()(partial(module, lay_out(image, form)))
+    run()
+    return run
+
+
+def check_agreement(name, found, expected):
+    """Raise unless a form's outputs are those expected.
+
+    Args:
+        name (str): Whose outputs are checked.
+        found, expected (Sequence[Tensor | ndarray]): The outputs.
+
+    Returns:
+        float: The largest difference, in parts of the largest value of the same expected output.
+
+    Raises:
+        Mismatch: If that is more than :data:`TOLERANCE`, or not a number.
+    """
+    found, expected = ([_as_array(value) for value in values] for values in (found, expected))
+    difference = float('inf')
+    if [value.shape for value in found] == [value.shape for value in expected]:
+        difference = max(
+            float(np.abs(one - other).max() / np.abs(other).max())
+            for one, other in zip(found, expected)
+        )
+    if not difference <= TOLERANCE:
+        raise Mismatch(
+            f'{name} does not give the outputs of the same weights: they are off by '
+            f'{difference:.2g} of the largest value, {TOLERANCE:g} are allowed.'
+        )
+    return difference
+
+
+def _as_array(value):
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return value.astype(np.float64)
+
+
+class TrainingStep:
+    """Forward and backward pass of a mean square of every output; no optimizer.
+
+    Args:
+        module (nn.Module): In training mode.
+        image (Tensor): The input.
+    """
+
+    def __init__(self, module: nn.Module, image):
+        self.module, self.image = module, image
+
+    def __call__(self):
+        self.module.zero_grad(set_to_none=True)
+        sum(out.square().mean() for out in self.module(self.image)).backward()

@@ -1,0 +1,187 @@
+"""The networks that can be compared, by name, with weights as gentle as trained ones."""
+
+from typing import NamedTuple
+
+import torch
+from mmengine.registry import MODELS
+from torch import nn
+
+from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.utils.whole_models import build_whole_model, is_config
+
+MAPS = (0, 1, 2, 3, 4)
+_SETTLED_ON = (4, 3, 192, 192)
+
+
+class Model(NamedTuple):
+    """A network to measure.
+
+    Models of one family have the same weights, and so the same outputs. Those that ``deploys`` is
+    true of have a deploy form; timm's are taken as they come.
+    """
+
+    name: str
+    family: str
+    module: nn.Module
+    deploys: bool = True
+
+
+class TimmStages(nn.Module):
+    """timm's GhostNet up to the ends of its five stages, which timm's own taps are not at."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.conv_stem, self.bn1, self.act1 = model.conv_stem, model.bn1, model.act1
+        self.blocks = model.blocks[:-1]
+
+    def forward(self, x):
+        x = self.act1(self.bn1(self.conv_stem(x)))
+        outs = []
+        for index, group in enumerate(self.blocks):
+            x = group(x)
+            if index % 2 == 0:  # from the second stage on, its strided bottleneck has a group
+                outs.append(x)
+        return tuple(outs)
+
+
+def _timm(version, width):
+    try:
+        import timm
+    except ImportError as error:
+        raise ImportError("comparing with timm needs it: 'pip install timm'.") from error
+    stages = timm.create_model('ghostnet_100').cfgs
+    return TimmStages(timm.models.ghostnet.GhostNet(stages, width=width, version=version))
+
+
+def _self_attention(width):
+    """GhostNetV2's Table 1: GhostNet with self-attention, as mmghost's config of the row has it."""
+    return MODELS.build(
+        dict(
+            type='mmghost.AttentiveBackbone',
+            backbone='mmghost.GhostNet',
+            attention_cfg=dict(type='mmghost.MobileViTAttention'),
+            where='output',
+            blocks=[4, 10, 15],
+            widen_factor=width,
+            out_indices=MAPS,
+        )
+    )
+
+
+def _mobilenetv2(width):
+    """mmpretrain's, less the last convolution, which it would run for no map."""
+    from mmpretrain.models import MobileNetV2
+
+    module = MobileNetV2(width, out_indices=(0, 1, 2, 4, 6))
+    module.layers.remove('conv2')
+    del module.conv2
+    return module
+
+
+#: What builds each network with five maps, at strides 2 to 32, from its width
+NETWORKS = {
+    'mmghost.ghostnetv2': lambda width: GhostNetV2(width, out_indices=MAPS),
+    'mmghost.ghostnet': lambda width: GhostNet(width, out_indices=MAPS),
+    'mmghost.ghostnet-self-attention': _self_attention,
+    'timm.ghostnetv2': lambda width: _timm('v2', width),
+    'timm.ghostnet': lambda width: _timm('v1', width),
+    'mobilenetv2': _mobilenetv2,
+}
+
+
+def build_model(name, width):
+    """Build a network.
+
+    Args:
+        name (str): One of :data:`NETWORKS`, or a config of any of the mm packages: a file, or
+            ``package::path``.
+        width (float): Factor on the channels of the backbone.
+
+    Returns:
+        Model: The network.
+
+    Raises:
+        ValueError: If there is no such network, or it does not run on images alone.
+    """
+    if is_config(name):
+        whole = build_whole_model(name, width)
+        if not whole.takes_images_alone:
+            raise ValueError(
+                f'{name} does not run on images alone, as two-stage detectors and transformers: '
+                'their speed is not measured.'
+            )
+        return Model(name, name, whole)
+    if name not in NETWORKS:
+        raise ValueError(
+            f'there is no model {name!r}: give one of {", ".join(NETWORKS)}, or a config.'
+        )
+    family = name.removeprefix('timm.').removeprefix('mmghost.')
+    return Model(name, family, NETWORKS[name](width), deploys=not name.startswith('timm.'))
+
+
+def build_models(names, width=1.0):
+    """Build networks, those of one family with the same weights.
+
+    Args:
+        names (Sequence[str]): As :func:`build_model` takes them.
+        width (float): Factor on the channels of the backbones. Defaults to 1.0.
+
+    Returns:
+        list[Model]: In the same order, in evaluation mode.
+
+    Raises:
+        ValueError: If a network does not exist, is given twice or does not run on an image alone.
+    """
+    twice = {name for name in names if list(names).count(name) > 1}
+    if twice:
+        raise ValueError(f'{", ".join(sorted(twice))} is given more than once.')
+    models = [build_model(name, width) for name in names]
+    sources = {}
+    # timm's first: mmghost's load their weights, not the other way round
+    for model in sorted(models, key=lambda model: model.deploys):
+        if model.family in sources:
+            model.module.load_state_dict(sources[model.family].state_dict())
+            model.module.eval()
+            continue
+        sources[model.family] = model.module
+        try:
+            settle(model.module)
+        except Exception as error:
+            raise ValueError(f'{model.name} does not run on images alone: {error!r}') from error
+    return models
+
+
+def settle(module, seed=0):
+    """Give a module random weights, and its batch norms statistics near those of its features.
+
+    With statistics out of the blue a deep network amplifies rounding, and two forms of it could not
+    be compared.
+
+    Args:
+        module (nn.Module): Takes images; it is in evaluation mode then.
+        seed (int): Seed of the weights. Defaults to 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(like):
+        return torch.randn(like.shape, generator=generator, dtype=like.dtype)
+
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(noise(parameter) * (2 / parameter[0].numel()) ** 0.5)
+            else:
+                parameter.copy_(name.endswith('weight') + 0.1 * noise(parameter))
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean
+        module.double().train()
+        for _ in range(2):
+            module(torch.randn(_SETTLED_ON, generator=generator, dtype=torch.double))
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
+            norm.running_mean += 0.1 * norm.running_var.sqrt() * noise(norm.running_mean)
+            norm.running_var *= 1 + 0.1 * noise(norm.running_var).clamp(-2, 2)
+    module.float().eval()

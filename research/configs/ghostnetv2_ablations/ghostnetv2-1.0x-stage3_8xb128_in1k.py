@@ -1,0 +1,4 @@
+_base_ = '../../../configs/classification/ghostnetv2-1.0x_8xb128_in1k.py'
+
+dfc = dict(type='mmghost.DFCAttention')
+model = dict(backbone=dict(attention_cfg=[None] * 12 + [dfc] * 4))  # bottlenecks 12 to 15

@@ -1,0 +1,1 @@
+"""Pictures of what is inside trained networks: ghost maps, similar maps, attention."""

@@ -1,0 +1,391 @@
+"""Draw where the attention at one position comes from: by layer, DFC above full attention.
+
+GhostNetV2, Figure 6. Full attention is that of a network trained with self-attention, given by
+--full, or else the affinity of the same features. docs/look_inside.md says how both are computed.
+"""
+
+import re
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from matplotlib.patches import Rectangle
+from rich.table import Table
+
+from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
+from mmghost.utils.command_line import one_line_errors
+from mmghost.utils.wide_console import wide_console
+
+from .inputs import find_layer, input_images, make_parser, record, trained_model
+from .pictures import check_new_file, hide_ticks, new_figure, save_figure, show_image
+
+MOST = 6  # columns of a picture
+_PLACE = re.compile(r'(\.ghost[12])?\.attention$')
+_MARK = 'red'
+
+
+class AttentionMap(NamedTuple):
+    """Which positions take part in the attention at one of them.
+
+    Attributes:
+        layer (str): The attention's name.
+        weights (Tensor): Each position's share, ``(h, w)``, of sum 1.
+        row (int): Row of the chosen position.
+        column (int): Its column.
+    """
+
+    layer: str
+    weights: torch.Tensor
+    row: int
+    column: int
+
+    @property
+    def on_cross(self):
+        """float: The share of the position's own row and column."""
+        weights = self.weights
+        return (
+            weights[self.row].sum() + weights[:, self.column].sum() - weights[self.row, self.column]
+        ).item()
+
+    @property
+    def even_on_cross(self):
+        """float: That share if all positions that take part took part evenly."""
+        reached = (self.weights > 0).double()
+        return self._replace(weights=reached / reached.sum()).on_cross
+
+    @property
+    def spread(self):
+        """float: The number of positions that take part, e to the entropy of their shares."""
+        return torch.special.entr(self.weights).sum().exp().item()
+
+
+def attention_maps(model, image, position, layers=None, full=None):
+    """Give the decoupled attention at a position by layer, and full attention beside it.
+
+    GhostNetV2, Section 5.4 and Figure 6, "the decoupled attention produced by stacking vertical and
+    horizontal attentions". The paper does not say how the figure was made; this is how it is here:
+
+    *Decoupled.* DFC attention sums weighted tokens z, Eqs. 4 and 5, in the released form a 1xK and
+    a Kx1 depthwise convolution with their batch norms (:class:`DFCAttention`). All of it, from the
+    tokens to what the sigmoid takes, is linear, so it has one matrix F as in Eq. 3, and its row for
+    the position is the gradient of a at the position with respect to all z: exact, no
+    approximation. A channel has a row of its own; shown is the sum of absolute weights over the
+    channels, as a share of the whole. Being learnt weights, they are the same for every image, and
+    for every position but for what the border cuts off.
+
+    *Full.* With ``full``, that of a second network that was trained with self-attention
+    (:class:`MobileViTAttention`, Table 1) in the same bottlenecks: the softmax over the keys for
+    the query at the position, the mean over the heads. Without it, nothing trained is full: the
+    affinity of the same tokens z stands for it, their cosine similarity to the token at the
+    position, negative ones counted as 0, as a share of the whole. It says which positions are alike
+    to the network, not what a trained full attention, or Eq. 3's own F, would attend to. (A softmax
+    of unprojected products would be no better: untrained, it gives nearly all to the token itself.)
+
+    Where the last stages are dilated, a position sees only every d-th row and column, and so the
+    map has only these.
+
+    Args:
+        model (nn.Module): A detector, segmentor or classifier with DFC attention, in evaluation
+            mode.
+        image (InputImage): The image.
+        position (tuple[int, int]): y and x, in pixels of ``image.pixels``.
+        layers (Sequence[str], optional): Names of attentions, or of layers that have some. By
+            default at most six, evenly from the first to the last.
+        full (tuple[nn.Module, InputImage], optional): The network with self-attention, and the
+            same image as its config prepares it. Defaults to None.
+
+    Returns:
+        list[tuple[AttentionMap, AttentionMap]]: Decoupled and full attention of each layer.
+
+    Raises:
+        ValueError: If the position is outside of the image, there is no such layer, or there is no
+            attention in one.
+    """
+    height, width = image.pixels.shape[:2]
+    y, x = position
+    if not (0 <= y < height and 0 <= x < width):
+        raise ValueError(
+            f'the position must be in the image, y from 0 to {height - 1} and x from 0 to '
+            f'{width - 1}, but is {y}, {x}.'
+        )
+    names = _attentions(model, DFCAttention)
+    if not names:
+        raise ValueError('the model has no DFC attention.')
+    if layers:
+        names = _within(model, layers, names)
+    if full is None:
+        return [_decoupled(model, name, image, position) for name in _spread_out(names, layers)]
+    full, full_image = full
+    if full_image.pixels.shape != image.pixels.shape:
+        raise ValueError('the two configs must prepare the image in the same size.')
+    beside = {_place(name): name for name in _attentions(full, MobileViTAttention)}
+    if not beside:
+        raise ValueError('the model of full attention has no self-attention (MobileViTAttention).')
+    names = [name for name in names if _place(name) in beside]
+    if not names:
+        raise ValueError(
+            'the two models have no attention in the same bottlenecks: full attention is in '
+            f'{", ".join(beside)}.'
+        )
+    return [
+        (
+            _decoupled(model, name, image, position)[0],
+            _self_attention(full, beside[_place(name)], full_image, position),
+        )
+        for name in _spread_out(names, layers)
+    ]
+
+
+def _attentions(model, kind):
+    return [name for name, module in model.named_modules() if isinstance(module, kind)]
+
+
+def _within(model, layers, names):
+    chosen = []
+    for layer in layers:
+        find_layer(model, layer)
+        inside = [name for name in names if name == layer or name.startswith(f'{layer}.')]
+        if not inside:
+            raise ValueError(f'the layer {layer!r} has no DFC attention; {names[0]!r} is one.')
+        chosen += [name for name in inside if name not in chosen]
+    return chosen
+
+
+def _place(name):
+    """Name the bottleneck that an attention is in."""
+    return _PLACE.sub('', name)
+
+
+def _spread_out(names, chosen):
+    if chosen or len(names) <= MOST:
+        return names
+    return [names[round(index * (len(names) - 1) / (MOST - 1))] for index in range(MOST)]
+
+
+def effective_weights(attention, tokens, row, column):
+    """Give F of Eq. 3 for one position: the weight of every token, in every channel.
+
+    Args:
+        attention (DFCAttention): The attention, in evaluation mode.
+        tokens (Tensor): z, ``(C, h, w)``.
+        row (int): Row of the position.
+        column (int): Its column.
+
+    Returns:
+        Tensor: The weights, ``(C, h, w)``.
+    """
+    with torch.enable_grad():
+        tokens = tokens.detach()[None].requires_grad_()
+        mixed = attention.vertical(attention.horizontal(tokens))
+        # Channels do not mix, so the gradient of the sum over them has that of each
+        (weights,) = torch.autograd.grad(mixed[0, :, row, column].sum(), tokens)
+    return weights[0]
+
+
+def token_affinity(tokens, row, column):
+    """Give how alike a token is to all: cosine similarities, negative ones as 0, as shares.
+
+    Args:
+        tokens (Tensor): ``(C, h, w)``.
+        row (int): Row of the token.
+        column (int): Its column.
+
+    Returns:
+        Tensor: Shares, ``(h, w)``.
+    """
+    similarity = F.cosine_similarity(tokens, tokens[:, row, column, None, None], dim=0).clamp(min=0)
+    return similarity / similarity.sum().clamp(min=1e-12)
+
+
+def _decoupled(model, name, image, position):
+    attention = find_layer(model, name)
+    # A Ghost module calls its attention's parts
+    parent = find_layer(model, name.rpartition('.')[0])
+    carrier = parent if isinstance(parent, GhostModule) else attention
+    found = record(model, dict(carrier=carrier, pointwise=attention.pointwise), image)
+    size = found['carrier'][0].shape[-2:]
+    y, x = _scale(position, image, size)
+    step = attention.dilation
+    tokens = found['pointwise'][1][(y % step) * step + x % step]
+    phase = [-(-length // step) for length in size]
+    row, column = (
+        where // step * grid // length
+        for where, grid, length in zip((y, x), tokens.shape[1:], phase)
+    )
+    weights = effective_weights(attention, tokens, row, column).abs().sum(0)
+    return (
+        AttentionMap(name, weights / weights.sum(), row, column),
+        AttentionMap(name, token_affinity(tokens, row, column), row, column),
+    )
+
+
+def _self_attention(model, name, image, position):
+    attention = find_layer(model, name)
+    found = record(model, dict(attention=attention, qkv=attention.qkv), image)
+    size = found['attention'][0].shape[-2:]
+    step = attention.step
+    whole = [-(-length // step) * step for length in size]
+    y, x = (
+        where * padded // length
+        for where, padded, length in zip(_scale(position, image, size), whole, size)
+    )
+    heads = found['qkv'][1][(y % step) * step + x % step].unflatten(1, (3, attention.num_heads, -1))
+    queries, keys, _ = heads.permute(1, 2, 0, 3)
+    height, width = (length // step for length in whole)
+    query = queries[:, y // step * width + x // step]
+    products = torch.einsum('hc,hlc->hl', query, keys) / query.shape[1] ** 0.5
+    weights = products.softmax(1).mean(0).view(height, width)
+    return AttentionMap(name, weights, y // step, x // step)
+
+
+def _scale(position, image, size):
+    """Find a position of the input in a map of it."""
+    return [
+        where * length // whole
+        for where, length, whole in zip(position, size, image.inputs.shape[-2:])
+    ]
+
+
+def attention_table(found):
+    """Return how attention is spread over positions, as a table.
+
+    Args:
+        found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
+
+    Returns:
+        Table: For rich's console.
+    """
+    table = Table(
+        caption="cross: share of the attention in the position's own row and column, in brackets "
+        'what it would be if all positions that take part did so evenly; spread: e to the entropy '
+        'of the shares, in positions.'
+    )
+    headings = ('layer', 'positions', 'decoupled: cross', 'spread', 'full: cross', 'spread')
+    for heading in headings:
+        table.add_column(heading, justify='left' if heading == 'layer' else 'right')
+    for decoupled, full in found:
+        height, width = decoupled.weights.shape
+        table.add_row(
+            _short(decoupled.layer),
+            f'{height}x{width}',
+            *(
+                cell
+                for attention in (decoupled, full)
+                for cell in (
+                    f'{attention.on_cross:.0%} ({attention.even_on_cross:.0%})',
+                    f'{attention.spread:.1f}',
+                )
+            ),
+        )
+    return table
+
+
+def draw_attention(found, image, position, full_name):
+    """Draw, for a position of an image, decoupled attention above full attention, layer by layer.
+
+    GhostNetV2, Figure 6.
+
+    Args:
+        found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
+        image (InputImage): The image.
+        position (tuple[int, int]): y and x, in pixels of the image.
+        full_name (str): What the full attention is.
+
+    Returns:
+        Figure: The picture.
+    """
+    figure = new_figure(5.8)
+    y, x = position
+    figure.suptitle(
+        f'Which positions take part in the attention at the red mark (y = {y}, x = {x}), '
+        'early to late layers',
+        fontsize=12,
+    )
+    left, right = figure.subfigures(1, 2, width_ratios=(1.4, max(len(found), 3)))
+    axis = left.subplots()
+    show_image(axis, image)
+    axis.plot(x, y, marker='+', color=_MARK, markersize=14, markeredgewidth=2.5)
+    rows = right.subplots(2, len(found), squeeze=False)
+    names = ('decoupled (DFC) attention:\nlearnt weights', full_name)
+    for column, pair in enumerate(found):
+        for axis, attention, name in zip(rows[:, column], pair, names):
+            _draw_map(right, axis, attention, image)
+            if column == 0:
+                axis.set_ylabel(name, fontsize=9)
+        rows[0, column].set_title(_short(pair[0].layer), fontsize=8)
+    return figure
+
+
+def _draw_map(figure, axis, attention, image):
+    height, width = attention.weights.shape
+    drawn = axis.imshow(100 * attention.weights.numpy(), cmap='viridis', vmin=0)
+    axis.add_patch(
+        Rectangle(
+            (attention.column - 0.5, attention.row - 0.5),
+            1,
+            1,
+            fill=False,
+            edgecolor=_MARK,
+            linewidth=2,
+        )
+    )
+    hide_ticks(axis)
+    axis.set_xlabel(
+        f'{height}x{width} positions\n{attention.on_cross:.0%} in its row and\n'
+        f'column (even: {attention.even_on_cross:.0%})',
+        fontsize=8,
+    )
+    bar = figure.colorbar(drawn, ax=axis, location='bottom', shrink=0.9)
+    bar.ax.tick_params(labelsize=7)
+    bar.ax.set_title('share of the whole, %', fontsize=7)
+
+
+def _short(name):
+    return name.removeprefix('backbone.').removesuffix('.attention')
+
+
+def parse_args():
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        '--position',
+        nargs=2,
+        type=int,
+        metavar=('Y', 'X'),
+        help='in pixels of the image as the network gets it (default: its middle)',
+    )
+    parser.add_argument(
+        '--image', default='0', help='a file, or the number of a test image (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--layer',
+        nargs='+',
+        help='attentions, or blocks that have some (default: six, from the first to the last)',
+    )
+    parser.add_argument(
+        '--full',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='a network with self-attention in the same bottlenecks',
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    with one_line_errors():
+        check_new_file(args.out)
+        config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
+        (image,) = input_images(config, model, [args.image])
+        full, full_name = None, 'affinity of the same features'
+        if args.full:
+            full_config, full_model = trained_model(*args.full)
+            full = full_model, *input_images(full_config, full_model, [args.image])
+            full_name = 'trained self-attention'
+        position = args.position or [length // 2 for length in image.pixels.shape[:2]]
+        found = attention_maps(model, image, position, args.layer, full)
+        save_figure(draw_attention(found, image, position, full_name), args.out)
+        wide_console().print(attention_table(found))
+
+
+if __name__ == '__main__':
+    main()

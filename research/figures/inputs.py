@@ -1,0 +1,213 @@
+"""Trained models, images as they take them, and what their layers make of them."""
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import mmcv
+import numpy as np
+import torch
+from mmengine.config import DictAction
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+
+import mmghost  # noqa: F401
+from mmghost.checkpoint import load_whole_model
+from mmghost.deploy.metadata import input_channels
+from mmghost.deploy.read_config import read_config
+from mmghost.utils import nearest
+from mmghost.utils.command_line import ArgumentParser
+from mmghost.utils.configs import config_scope
+from mmghost.utils.inputs import check_input
+
+
+def make_parser(description):
+    """Make the parser of a command that draws what is inside a trained model."""
+    parser = ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='a detection, segmentation or classification config')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument('-o', '--out', required=True, metavar='FILE', help='the picture to write')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'
+    )
+    return parser
+
+
+def trained_model(config, checkpoint, cfg_options=None):
+    """Build a config's model and load its checkpoint.
+
+    Args:
+        config (str | Path): A detection, segmentation or classification config.
+        checkpoint (str | Path): Its checkpoint.
+        cfg_options (dict, optional): Overrides of config values. Defaults to None.
+
+    Returns:
+        tuple[Config, nn.Module]: The config and the model, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        ValueError: If the checkpoint is of another model.
+    """
+    config, _ = read_config(config, cfg_options)
+    init_default_scope(config_scope(config))
+    model = MODELS.build(config.model)
+    load_whole_model(model, checkpoint)
+    return config, model.eval()
+
+
+class InputImage(NamedTuple):
+    """An image before a model.
+
+    Attributes:
+        name (str): Its file, or its number in the test data.
+        pixels (ndarray): What to show, ``(H, W)`` or RGB ``(H, W, 3)``, after the pipeline's
+            resizing and cropping and before normalisation and padding; values from 0 to 1.
+        inputs (Tensor): What the network takes, ``(1, C, H, W)``, padded at the right and the
+            bottom.
+        data_samples (list): What comes with it.
+    """
+
+    name: str
+    pixels: np.ndarray
+    inputs: torch.Tensor
+    data_samples: list
+
+
+def input_images(config, model, names):
+    """Prepare images as the config's test pipeline does.
+
+    Args:
+        config (Config): A whole config.
+        model (nn.Module): Its model.
+        names (Sequence[str]): Files, or numbers of images in the config's test data, from 0.
+
+    Returns:
+        list[InputImage]: The images.
+
+    Raises:
+        FileNotFoundError: If a file does not exist, or the test data cannot be read.
+        ValueError: If a file is not an image, or there is no test image of a number.
+    """
+    dataset, images = None, []
+    for name in names:
+        if not str(name).isdigit():
+            sample, title = _read_file(config, model, name), Path(name).name
+        else:
+            dataset = dataset or _test_data(config)
+            if int(name) >= len(dataset):
+                raise ValueError(f'there are test images 0 to {len(dataset) - 1}, but no {name}.')
+            sample, title = dataset[int(name)], f'test image {name}'
+        images.append(_prepare(model, sample, title))
+    return images
+
+
+def _test_data(config):
+    try:
+        return DATASETS.build(config.test_dataloader.dataset)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"the config's test data cannot be read: give --image FILE ({error})."
+        ) from error
+
+
+def _read_file(config, model, name):
+    """Run the test pipeline on a file, without what loads images and annotations in it."""
+    check_input(name, 'image')
+    image = mmcv.imread(str(name), 'grayscale' if input_channels(model) == 1 else 'color')
+    if image is None:
+        raise ValueError(f'{name} is not an image that can be read.')
+    dataset = config.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    steps = [step for step in dataset.pipeline if not _name(step).startswith('Load')]
+    size = image.shape[:2]
+    return Compose(steps)(
+        dict(img=image, img_path=str(name), img_id=0, img_shape=size, ori_shape=size)
+    )
+
+
+def _name(step):
+    kind = step['type']
+    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
+
+
+def _prepare(model, sample, name):
+    pixels = sample['inputs'].permute(1, 2, 0).double().numpy()
+    if sample['inputs'].dtype == torch.uint8:
+        pixels = pixels / 255
+    else:  # a pipeline that normalises by itself
+        pixels = (pixels - pixels.min()) / max(np.ptp(pixels), 1e-12)
+    pixels = pixels[..., ::-1] if pixels.shape[2] == 3 else pixels[..., 0]
+    prepared = model.data_preprocessor(pseudo_collate([sample]), False)
+    return InputImage(name, pixels, prepared['inputs'], prepared['data_samples'])
+
+
+def find_layer(model, name):
+    """Return a model's layer, as ``named_modules`` names it.
+
+    Raises:
+        ValueError: If there is no such layer; the nearest there is is suggested.
+    """
+    modules = dict(model.named_modules())
+    if not name or name not in modules:
+        names = [known for known in modules if known]
+        below = name.rpartition('.')[0]
+        hint = nearest(name, [known for known in names if known.startswith(f'{below}.')] or names)
+        raise ValueError(f'the model has no layer {name!r}{hint or "."}')
+    return modules[name]
+
+
+def record(model, layers, image):
+    """Run a model, up to its heads' raw outputs, and keep what its layers take and give.
+
+    Of a layer that runs several times, such as a head on several scales, the first run is kept.
+
+    Args:
+        model (nn.Module): A detector, segmentor or classifier, in evaluation mode.
+        layers (dict[str, nn.Module]): Some of its layers, by name.
+        image (InputImage): The image.
+
+    Returns:
+        dict[str, tuple[Tensor, Tensor]]: Each layer's first input and its output.
+
+    Raises:
+        ValueError: If a layer did not run.
+    """
+    found = {}
+
+    def keep(name):
+        def hook(module, args, output):
+            if name not in found:
+                # What follows may work in place
+                found[name] = (_copy(args[0] if args else None), _copy(output))
+
+        return hook
+
+    with ExitStack() as stack, torch.no_grad():
+        for name, layer in layers.items():
+            stack.callback(layer.register_forward_hook(keep(name)).remove)
+        model(image.inputs, image.data_samples, mode='tensor')
+    for name in layers:
+        if name not in found:
+            raise ValueError(f'the layer {name!r} does not run when the model predicts.')
+    return found
+
+
+def _copy(value):
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+def record_maps(model, name, image):
+    """Give the maps ``(C, H, W)`` that a layer puts out on an image.
+
+    Raises:
+        ValueError: If there is no such layer, or it gives no maps.
+    """
+    _, output = record(model, {name: find_layer(model, name)}, image)[name]
+    if not isinstance(output, torch.Tensor) or output.ndim != 4:
+        shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise ValueError(f'the layer {name!r} gives no maps (N, C, H, W), but {shape}.')
+    return output[0]

@@ -1,0 +1,437 @@
+"""Reproduce tables: train, test and record every row that has its data.
+
+Run it again after an interruption: recorded rows are kept, the others go on where they were. The
+exit status is 1 if a row that was asked for is not recorded at the end.
+"""
+
+import argparse
+import copy
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.hub import get_config
+from mmengine.runner import find_latest_checkpoint
+from rich.console import Console
+
+from demo.fashion_mnist import find_fashion_mnist, unpack_fashion_mnist
+from demo.fashion_scenes import make_fashion_scenes
+from demo.mim import mim_words, newest, read_scalars, run_mim, test_metrics
+from mmghost.compat import ONEDL
+from mmghost.utils import check_int, nearest
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
+from mmghost.utils.files import write_atomically
+
+from .benchmark.machine import PACKAGES, describe_environment
+from .results import COMPARISON, METRICS, PAPERS, RESULTS, ROOT
+
+STOPPED = 130
+MM_PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
+               'onedl-mmcv', *ONEDL.values())  # fmt: skip
+#: Of each data set: what must be in its folder, and who has it
+DATA = {
+    'data/coco': (
+        *('train2017', 'val2017', 'annotations/instances_train2017.json'),
+        *('annotations/instances_val2017.json', 'https://cocodataset.org'),
+    ),
+    'data/ade/ADEChallengeData2016': (
+        *('images/training', 'images/validation', 'annotations/training'),
+        *('annotations/validation', 'http://sceneparsing.csail.mit.edu'),
+    ),
+    'data/imagenet': ('train', 'val', 'https://image-net.org'),
+    'data/cifar10': ('cifar-10-batches-py', 'https://www.cs.toronto.edu/~kriz/cifar.html'),
+}
+#: Data sets that are made here
+MADE = {
+    'data/fashion_mnist': unpack_fashion_mnist,
+    'data/fashion_scenes': lambda source, place: make_fashion_scenes(place, source),
+}
+_HELD = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator')
+
+
+def read_tables():
+    """Read the tables that can be reproduced.
+
+    Returns:
+        dict[str, dict]: By name: ``v1-3`` is Table 3 of GhostNet, ``v2-3`` of GhostNetV2; the
+        comparison's have names of their own.
+    """
+    version = dict(GhostNet='v1', GhostNetV2='v2')
+    papers = {f'{version[one["paper"]]}-{one["table"]}': one for one in load(PAPERS)}
+    return {**papers, **{one['table']: one for one in load(COMPARISON)}}
+
+
+def choose_rows(rows, wanted=None):
+    """Choose rows of a table.
+
+    Args:
+        rows (Sequence[dict]): The table's.
+        wanted (Sequence[str], optional): Numbers from 1 on, or parts of names in either case.
+            Defaults to all.
+
+    Returns:
+        list[dict]: The rows that any of them is for, in the table's order.
+
+    Raises:
+        ValueError: If one is for no row.
+    """
+    if wanted is None:
+        return list(rows)
+    chosen = set()
+    for word in wanted:
+        found = {
+            number
+            for number, row in enumerate(rows, 1)
+            if (word == str(number) if word.isdecimal() else word.lower() in row['name'].lower())
+        }
+        if not found:
+            known = '; '.join(f'{number} {row["name"]}' for number, row in enumerate(rows, 1))
+            raise ValueError(f'there is no row {word!r}, but {known}.')
+        chosen |= found
+    return [rows[number - 1] for number in sorted(chosen)]
+
+
+@dataclass
+class Run:
+    """A row with a seed: its config, its folder and the file of its result."""
+
+    table: str
+    row: dict
+    seed: int
+    config: Config
+    work_dirs: Path
+    results: Path
+
+    def __post_init__(self):
+        self.name = run_name(self.row['config'], self.row.get('options', {}), self.seed)
+        self.title = f'{self.table}, {self.row["name"]}, seed {self.seed}'
+        self.work_dir = self.work_dirs / self.name
+        self.file = self.results / f'{self.name}.json'
+
+    @property
+    def to_do(self):
+        """str: 'nothing', 'go on' or 'train'."""
+        if self.file.is_file():
+            return 'nothing'
+        return 'go on' if self.work_dir.is_dir() else 'train'
+
+    @property
+    def data(self):
+        """str: Where the config looks for its training data, or '' if it does not say."""
+        dataset = self.config.train_dataloader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset['dataset']
+        return dataset.get('data_root', '').rstrip('/')
+
+
+def run_name(config, options, seed):
+    """Name a run by its config, what the row changes in it, and the seed."""
+    changes = [f'{key.rpartition(".")[2]}={value}' for key, value in options.items()]
+    return '_'.join([Path(config).stem, *changes, f'seed{seed}']).replace(' ', '')
+
+
+def plan_runs(names, rows, seeds, work_dirs, results):
+    """List the runs of tables, the first seed of all rows first.
+
+    Returns:
+        list[Run]: Each once, though several tables may have it.
+
+    Raises:
+        ValueError: If there is no such table or row.
+    """
+    tables, ordered = read_tables(), []
+    for seed in seeds or ():
+        check_int('seed', seed, 0)
+    for name in names:
+        if name not in tables:
+            hint = nearest(name, tables, 0.5).rstrip('?')
+            raise ValueError(f'there is no table {name!r}{hint}; there are {", ".join(tables)}.')
+        chosen = choose_rows(tables[name]['rows'], rows)
+        for place, seed in enumerate(seeds or tables[name].get('seeds', [0])):
+            ordered += [(place, name, row, seed) for row in chosen]
+    runs = {}
+    for _, name, row, seed in sorted(ordered, key=lambda one: one[0]):
+        run = Run(name, row, seed, read_config(row), Path(work_dirs), Path(results))
+        runs.setdefault(run.name, run)
+    return list(runs.values())
+
+
+def read_config(row):
+    """Config: A row's, with what the row changes in it."""
+    named = row['config']
+    config = get_config(named) if '::' in named else Config.fromfile(ROOT / named)
+    config.merge_from_dict(copy.deepcopy(row.get('options', {})))
+    return config
+
+
+def below(folder, data_root):
+    """str: A path of a config below another root than the configs' ``data``."""
+    return f'{data_root}{folder[4:]}' if folder == 'data' or folder.startswith('data/') else folder
+
+
+def find_fault(run, data_root):
+    """Say what is wrong with the data of a run, in one line; None if it is there or can be made."""
+    place = Path(below(run.data, data_root))
+    if run.data in MADE:
+        return None
+    *needed, source = DATA.get(run.data, ('', ''))
+    missing = [name for name in needed if not (place / name).exists()]
+    if missing:
+        return (
+            f'{place} has no {", no ".join(missing)}: {source}'
+            if place.is_dir()
+            else (f'{place} is missing: {source}')
+        )
+    return None
+
+
+def make_run_config(config, seed, data_root, launch, checkpoint=None):
+    """Make the config of a run that can be resumed.
+
+    Args:
+        config (Config): The row's.
+        seed (int): The seed.
+        data_root (str | Path): Where the data is that configs have in ``data``.
+        launch (Namespace): mim's ``launcher`` and ``gpus``. With another number of processes than
+            the config is for, the learning rate is scaled to their batch.
+        checkpoint (str | Path, optional): Weights that the backbone begins with.
+
+    Returns:
+        Config: A copy.
+    """
+    config = copy.deepcopy(config)
+    config.runner_type = 'mmghost.ResumableRunner'
+    config.randomness = dict(config.get('randomness') or {}, seed=seed)
+    imports = config.get('custom_imports') or dict(imports=[])
+    config.custom_imports = dict(imports, imports=sorted({*imports['imports'], 'mmghost'}))
+    for name in _HELD:
+        if config.get(name) is not None:
+            config[name] = _moved(config[name], data_root)
+    base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
+    if base not in (None, config.train_dataloader.batch_size * launch.gpus):
+        config.auto_scale_lr.enable = True
+    if launch.launcher == 'pytorch' and not torch.cuda.is_available():
+        config.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+    if checkpoint is not None:
+        config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint))
+    return config
+
+
+def _moved(node, data_root):
+    if isinstance(node, dict):
+        return type(node)({key: _moved(value, data_root) for key, value in node.items()})
+    if isinstance(node, (list, tuple)):
+        return type(node)(_moved(item, data_root) for item in node)
+    return below(node, data_root) if isinstance(node, str) else node
+
+
+def launch_words(launch):
+    """list[str]: mim's options that say how to start a run."""
+    if launch.launcher == 'none':
+        return []
+    names = ('launcher', 'gpus', 'gpus_per_node', 'cpus_per_task', 'partition', 'srun_args')
+    given = [(name, getattr(launch, name)) for name in names]
+    options = [(f'--{name.replace("_", "-")}', str(v)) for name, v in given if v is not None]
+    return [word for option in options for word in option]
+
+
+def commands(run, launch, checkpoint='CHECKPOINT'):
+    """Give the words of a run's ``mim train``, which goes on by itself, and ``mim test``."""
+    file = run.work_dir / 'config' / f'{run.name}.py'
+    words = (*launch_words(launch), '--work-dir')
+    # --resume without a value, which mmseg's tool does not take
+    train = mim_words('train', run.config, file, *words, run.work_dir, '--resume')
+    test = ('test', run.config, file, '--checkpoint', checkpoint, *words, run.work_dir / 'test')
+    return train, mim_words(*test)
+
+
+def do(run, args):
+    """Train a run, or go on, test it and write its result."""
+    checkpoint = args.pretrained
+    if 'pretrained' in run.row:
+        name = run_name(run.row['pretrained'], {}, run.seed)
+        checkpoint = find_latest_checkpoint(run.work_dirs / name)
+        if checkpoint is None:
+            raise FileNotFoundError(f'{run.work_dirs / name} has no weights to begin with')
+    begun, resumed = time.monotonic(), run.work_dir.is_dir()
+    config = make_run_config(run.config, run.seed, args.data_root, args, checkpoint)
+    file = run.work_dir / 'config' / f'{run.name}.py'
+    write_atomically(config.pretty_text.encode(), file)
+    run_mim(commands(run, args)[0])
+    log = newest(run.work_dir, '*/*.log')
+    run_mim(commands(run, args, find_latest_checkpoint(run.work_dir))[1])
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    environment = describe_environment(device, (*PACKAGES, *MM_PACKAGES))
+    environment.update(threads=torch.get_num_threads(), processes=args.gpus)
+    result = dict(
+        config=run.row['config'],
+        options=run.row.get('options', {}),
+        pretrained=checkpoint and Path(checkpoint).name,
+        **describe_code(),
+        environment=environment,
+        seed=run.seed,
+        wall_time=None if resumed else round(time.monotonic() - begun, 1),
+        metrics=_metrics(test_metrics(run.work_dir / 'test')),
+        log=os.path.relpath(log, run.results.parent),
+        learning_curve=learning_curve(run.work_dir),
+    )
+    write_atomically(f'{json.dumps(result, indent=1)}\n'.encode(), run.file)
+
+
+def describe_code():
+    """dict: The ``commit``, 'unknown' without git, and whether the code is ``changed`` since."""
+
+    def ask(*words):
+        command = ['git', '-C', str(ROOT), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changes = ask('status', '--porcelain', '--', 'mmghost', 'configs', 'research')
+        return dict(commit=ask('rev-parse', 'HEAD'), changed=bool(changes))
+    except (OSError, subprocess.CalledProcessError):
+        return dict(commit='unknown', changed=False)
+
+
+def _metrics(record):
+    """Keep the metrics of a record; those that are not a number are None, as JSON has no NaN."""
+    return {
+        name: None if value != value else value
+        for name, value in record.items()
+        if name not in ('step', 'time', 'data_time')
+    }
+
+
+def learning_curve(work_dir):
+    """Collect the validations of a training, of all its parts.
+
+    Returns:
+        list[dict]: ``step``, the epoch or iteration, and the metrics, in order; of a step that was
+        done twice, the later.
+    """
+    found = {}
+    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for record in read_scalars(file):
+            if 'loss' not in record:
+                found[record['step']] = _metrics(record)
+    return [dict(step=step, **metrics) for step, metrics in sorted(found.items())]
+
+
+def reproduce(args, console):
+    """Do what a command line asks for.
+
+    Returns:
+        bool: Whether every row that was asked for is recorded now.
+    """
+    runs = plan_runs(args.tables, args.rows, args.seeds, args.work_dir, args.results)
+    failed = {}
+    for number, run in enumerate(runs, 1):
+        head = f'[{number}/{len(runs)}] {run.title}'
+        fault = find_fault(run, args.data_root)
+        to_do = 'train' if args.overwrite else run.to_do
+        if to_do == 'nothing':
+            console.print(f'{head}: recorded in {run.file}')
+        elif args.dry_run:
+            console.print(f'{head}: {to_do}{f"; {fault}" if fault else ""}')
+            for words in commands(run, args):
+                console.print(f'  {shlex.join(words)}')
+        elif fault:
+            failed[run.title] = fault
+        else:
+            console.print(f'{head}: {to_do}')
+            if args.overwrite:
+                shutil.rmtree(run.work_dir, ignore_errors=True)
+            try:
+                if run.data in MADE:
+                    MADE[run.data](find_fashion_mnist(), below(run.data, args.data_root))
+                do(run, args)
+            except (OSError, ValueError) as error:
+                failed[run.title] = str(error)
+                continue
+            console.print(f'{head}: {main_metrics(json.loads(run.file.read_text()))}')
+    for title, reason in failed.items():
+        console.print(f'{title}: {reason}', style='red')
+    if not args.dry_run:
+        console.print(f'{len(runs) - len(failed)} of {len(runs)} recorded in {args.results}.')
+    return not failed
+
+
+def main_metrics(result):
+    """str: The first metrics of a result that tables have."""
+    metrics = result['metrics']
+    known = [name for name, _ in METRICS.values() if metrics.get(name) is not None]
+    return ', '.join(f'{name} {metrics[name]:g}' for name in known[:2])
+
+
+def parse_args():
+    parser = ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'tables',
+        nargs='+',
+        metavar='TABLE',
+        help=f'of {", ".join(read_tables())}; v2-3 is Table 3 of GhostNetV2',
+    )
+    parser.add_argument(
+        '--data-root',
+        default='data',
+        help='where coco/, ade/, imagenet/, cifar10/ and what is made here are (default: '
+        '%(default)s)',
+    )
+    parser.add_argument(
+        '--rows', nargs='+', help='numbers from 1 on, or parts of names (default: all)'
+    )
+    parser.add_argument('--seeds', nargs='+', type=int, help="default: the table's")
+    parser.add_argument(
+        '--pretrained', metavar='CHECKPOINT', help='what the backbones begin with, as init_cfg'
+    )
+    parser.add_argument(
+        '--work-dir',
+        default='work_dirs/reproduce',
+        help='where checkpoints and logs go (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--results', default=RESULTS, help="where results go (default: mmghost's research/results/)"
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='do again what is recorded or begun'
+    )
+    parser.add_argument('--dry-run', action='store_true', help='print what would be done')
+    group = parser.add_argument_group("mim's launchers")
+    group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    group.add_argument('--gpus', type=int, default=1, help='processes (default: %(default)s)')
+    group.add_argument('--gpus-per-node', type=int, help="Slurm's")
+    group.add_argument('--cpus-per-task', type=int, help="Slurm's")
+    group.add_argument('--partition', help="Slurm's")
+    group.add_argument('--srun-args', help="further words for srun, as one: '--time=2-0'")
+    args = parser.parse_args()
+    if args.launcher == 'none' and args.gpus != 1:
+        parser.error(f'{args.gpus} GPUs need --launcher pytorch or slurm')
+    if args.launcher == 'slurm' and not (args.partition and args.gpus_per_node):
+        parser.error('--launcher slurm needs --partition and --gpus-per-node')
+    return args
+
+
+def main():
+    args = parse_args()
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    try:
+        with one_line_errors():
+            complete = reproduce(args, console)
+    except KeyboardInterrupt:
+        print('Stopped; the same command goes on from here.', file=sys.stderr)
+        sys.exit(STOPPED)
+    sys.exit(0 if complete else 1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,345 @@
+"""Print the papers' tables beside what is measured here.
+
+The exit status is 1 if a cell that once agreed no longer does.
+"""
+
+import json
+import sys
+from functools import cache
+from statistics import median
+from typing import NamedTuple
+
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.hub import get_config
+from mmengine.registry import MODELS, init_default_scope
+from rich.table import Table
+
+import mmghost  # noqa: F401
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
+from mmghost.utils.complexity import count_complexity
+from mmghost.utils.wide_console import wide_console
+
+from .benchmark.report import read_benchmarks
+from .results import METRICS, PAPERS, RESULTS, ROOT, read_results, runs_of, summarise_runs
+
+FACTORS = dict(M=1e6, G=1e9)
+AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
+NEAR_WITHIN = 0.01
+COLOURS = {AGREES: 'green', CUT: 'green', NEAR: 'yellow', DIFFERS: 'red'}
+HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
+QUOTED_UNITS = dict(top1='%', top5='%', mIoU='%', latency='ms')
+LATENCY_FORM = 'litert'  # the papers' tool
+
+_HEAD = """\
+# The papers' tables
+
+Written by `python -m research.tables --markdown`; the figures are in
+[papers.yml](../research/papers.yml). Parameters, and multiply-adds of
+convolutions and linear layers, are measured with fvcore on the models of the configs,
+classification head included, at 224x224 or the size that the row names. A cell agrees if
+what is measured rounds to the paper's digits, or is cut off to them, and is near within
+1 %. Accuracy and latency are the paper's, with the config that reproduces the row; ours
+are the runs in `research/results/`, and latencies over the first row's in LiteRT, as in
+[performance.md](performance.md). Left out are models that OpenMMLab has no config of.
+"""
+
+
+class Cell(NamedTuple):
+    """A measured figure of a paper: column, what is printed, what is measured, and the verdict.
+
+    Both figures are in ``unit``, 'M' or 'G'.
+    """
+
+    column: str
+    paper: str
+    measured: float
+    unit: str
+    verdict: str
+
+    def texts(self):
+        """Give the columns' heading, both figures, their difference and the verdict."""
+        digits = len(self.paper.partition('.')[2]) + 1
+        return (
+            HEADINGS[self.column],
+            f'{self.paper} {self.unit}',
+            f'{self.measured:.{digits}f} {self.unit}',
+            f'{self.measured / float(self.paper) - 1:+.1%}',
+            self.verdict,
+        )
+
+
+class Row(NamedTuple):
+    """A system of a table: measured cells, what is quoted, what our runs gave, what is lost."""
+
+    name: str
+    config: str
+    cells: list
+    quoted: str
+    ours: str
+    note: str
+    lost: list
+
+
+class PaperTable(NamedTuple):
+    """A paper's table."""
+
+    title: str
+    rows: list
+    left_out: list
+
+
+def judge(measured, paper):
+    """Compare a measured figure with one as a paper prints it.
+
+    Args:
+        measured (float): In the paper's unit.
+        paper (str): As printed.
+
+    Returns:
+        str: 'agrees' if it rounds to the paper's digits, 'agrees cut off' if it begins with them,
+        'near' if it is within 1 %, else 'differs'.
+    """
+    scaled = measured * 10 ** len(paper.partition('.')[2])
+    digits = int(paper.replace('.', ''))
+    if digits == int(scaled + 0.5):
+        return AGREES
+    if digits == int(scaled):
+        return CUT
+    return NEAR if abs(measured / float(paper) - 1) <= NEAR_WITHIN else DIFFERS
+
+
+@cache
+def _count(name, options, size, part, operators):
+    config = get_config(name) if '::' in name else Config.fromfile(ROOT / name)
+    config.merge_from_dict(json.loads(options))
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    counted = model if part == 'model' else getattr(model, part)
+    return count_complexity(counted, (size, size), operators=operators)
+
+
+def measure_row(row):
+    """Count the parameters and multiply-adds of a row of papers.yml.
+
+    Args:
+        row (dict): The row, whose config is a path from the repository's root or, for one of the
+            mm packages, ``package::path``.
+
+    Returns:
+        Complexity: Of what the row counts.
+    """
+    return _count(
+        row.get('counted', row['config']),
+        json.dumps(row.get('options', {})),  # hashable
+        row.get('size', 224),
+        row.get('part', 'model'),
+        ('conv', 'linear', *row.get('also', ())),
+    )
+
+
+def compare_latencies(rows, benchmarks):
+    """Put rows' latencies over the first row's, as ratios carry over to other machines.
+
+    Args:
+        rows (Sequence[dict]): A table's.
+        benchmarks (Sequence[dict]): The first one counts that timed all of these models, in one
+            setting, in LiteRT.
+
+    Returns:
+        dict[str, tuple[float, float]]: The paper's ratio and the measured one, by config, less
+        the first row's; empty if no benchmark has timed them all.
+    """
+    told = {r['config']: float(r['cells']['latency']) for r in rows if 'latency' in r['cells']}
+    for benchmark in benchmarks:
+        for setting in benchmark['settings']:
+            timed = {r['model']: r for r in setting['results'] if r['form'] == LATENCY_FORM}
+            if told and told.keys() <= timed.keys():
+                first, *others = told
+                return {
+                    name: (
+                        told[name] / told[first],
+                        median(
+                            mine / theirs
+                            for mine, theirs in zip(timed[name]['seconds'], timed[first]['seconds'])
+                        ),
+                    )
+                    for name in others
+                }
+    return {}
+
+
+def measure_tables(paper=None, number=None, runs=(), benchmarks=()):
+    """Measure the papers' tables.
+
+    Args:
+        paper (str, optional): 'GhostNet' or 'GhostNetV2' only. Defaults to both.
+        number (int, optional): Tables of that number only. Defaults to all.
+        runs (Sequence[dict]): Our results. Defaults to none.
+        benchmarks (Sequence[dict]): To look latencies up in. Defaults to none.
+
+    Returns:
+        list[PaperTable]: The tables, in the papers' order.
+
+    Raises:
+        ValueError: If there is no such table.
+    """
+    entries = load(PAPERS)
+    chosen = [
+        entry
+        for entry in entries
+        if paper in (None, entry['paper']) and number in (None, entry['table'])
+    ]
+    if not chosen:
+        known = ', '.join(f'{entry["paper"]} {entry["table"]}' for entry in entries)
+        raise ValueError(f'there is no such table, but {known}.')
+    return [_measure_table(entry, runs, benchmarks) for entry in chosen]
+
+
+def _measure_table(entry, runs, benchmarks):
+    slowdowns = compare_latencies(entry['rows'], benchmarks)
+    rows = [_measure_row(row, entry['units'], runs, slowdowns) for row in entry['rows']]
+    title = f'{entry["paper"]}, Table {entry["table"]}: {entry["title"]}'
+    return PaperTable(title, rows, entry.get('left_out', []))
+
+
+def _measure_row(row, units, runs, slowdowns):
+    cells, quoted = [], []
+    for column, figure in row['cells'].items():
+        if column not in units:
+            unit = QUOTED_UNITS.get(column, '')
+            quoted.append(f'{HEADINGS.get(column, column)} {figure} {unit}'.strip())
+            continue
+        count = measure_row(row)
+        count = count.parameters if column == 'params' else count.multiply_adds
+        unit = units[column]
+        measured = count / FACTORS[unit]
+        cells.append(Cell(column, figure, measured, unit, judge(measured, figure)))
+    agree = {cell.column for cell in cells if cell.verdict in (AGREES, CUT)}
+    return Row(
+        row['name'],
+        row['config'],
+        cells,
+        ', '.join(quoted),
+        _ours(row, runs_of(row, runs), slowdowns.get(row['config'])),
+        row.get('note', ''),
+        [column for column in row.get('agreed', ()) if column not in agree],
+    )
+
+
+def _ours(row, runs, slowdown):
+    """Say what our runs give for what the paper says: means and deviations over seeds."""
+    found, ours = [], []
+    for column in [column for column in row['cells'] if column in METRICS]:
+        summary = summarise_runs(runs, column)
+        if summary is not None:
+            unit = QUOTED_UNITS.get(column, '')
+            found.append(f'{HEADINGS.get(column, column)} {summary} {unit}'.strip())
+    if found:
+        commits = ', '.join(sorted({run['commit'][:7] for run in runs}))
+        count = f'{len(runs)} seed{"s" * (len(runs) > 1)}'
+        ours.append(f'{", ".join(found)} ({count}, {commits})')
+    if slowdown:
+        paper, measured = slowdown
+        ours.append(f"latency {measured:.2f} of the first row's (the paper's: {paper:.2f})")
+    return ', '.join(ours)
+
+
+def summarise(tables):
+    """Count the verdicts, in one sentence."""
+    verdicts = [cell.verdict for t in tables for row in t.rows for cell in row.cells]
+    counts = {verdict: verdicts.count(verdict) for verdict in COLOURS}
+    met = len(verdicts) - counts[DIFFERS]
+    share = f' ({met / len(verdicts):.0%} agree or are near)' if verdicts else ''
+    return (
+        f'Of {len(verdicts)} measured cells {counts[AGREES]} agree when rounded, {counts[CUT]} '
+        f'when cut off, {counts[NEAR]} are near (within 1 %) and {counts[DIFFERS]} differ{share}.'
+    )
+
+
+def to_rich(table):
+    """Lay a table out for a terminal: a line for a cell, what is quoted in its row's first."""
+    rich = Table(
+        'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours',
+        title=table.title,
+        caption=f'Left out: {", ".join(table.left_out)}' if table.left_out else None,
+    )  # fmt: skip
+    for row in table.rows:
+        head = row.name, row.quoted, row.ours
+        for name, *texts in [cell.texts() for cell in row.cells] or [[''] * 5]:
+            colour = COLOURS.get(texts[-1], 'none')
+            verdict = f'[{colour}]{texts.pop()}[/]'
+            rich.add_row(head[0], name, *texts, verdict, *head[1:])
+            head = [''] * 3
+        if row.note:
+            rich.add_row(*[''] * 6, f'[dim]{row.note}[/]', '')
+        rich.add_section()
+    return rich
+
+
+def to_markdown(tables):
+    """Write tables as a Markdown page."""
+    lines = [_HEAD, summarise(tables)]
+    for table in tables:
+        lines += [
+            '',
+            f'## {table.title}',
+            '',
+            "| system | paper: measured (difference, verdict) | the paper's | ours | config |",
+            '| --- ' * 5 + '|',
+        ]
+        notes = []
+        for row in table.rows:
+            cells = '<br>'.join('{} {}: {} ({}, {})'.format(*cell.texts()) for cell in row.cells)
+            name = row.name
+            if row.note:
+                notes.append(row.note)
+                name = f'{name} ({len(notes)})'
+            stem = row.config.rpartition('/')[2].removesuffix('.py')
+            own = '::' not in row.config
+            config = f'[{stem}](../{row.config})' if own else f'`{row.config}`'
+            lines.append(f'| {name} | {cells} | {row.quoted} | {row.ours} | {config} |')
+        if notes:
+            lines += ['', *(f'{index}. {note}' for index, note in enumerate(notes, 1))]
+        if table.left_out:
+            lines += ['', f'Left out: {", ".join(table.left_out)}.']
+    return '\n'.join(lines) + '\n'
+
+
+def parse_args():
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument('--paper', choices=('GhostNet', 'GhostNetV2'), help='default: both')
+    parser.add_argument('--table', type=int, help='tables of this number only (default: all)')
+    parser.add_argument(
+        '--results', default=RESULTS, help="our runs (default: mmghost's research/results/)"
+    )
+    parser.add_argument('--markdown', action='store_true', help='write docs/tables.md')
+    args = parser.parse_args()
+    if args.markdown and (args.paper or args.table is not None):
+        parser.error('--markdown writes all tables: leave --paper and --table out')
+    return args
+
+
+def main():
+    args = parse_args()
+    with one_line_errors():
+        runs = read_results(args.results)
+        tables = measure_tables(args.paper, args.table, runs, read_benchmarks())
+    console = wide_console()
+    for table in tables:
+        console.print(to_rich(table))
+    console.print(summarise(tables), highlight=False)
+    if args.markdown:
+        (ROOT / 'docs' / 'tables.md').write_text(to_markdown(tables))
+    lost = [
+        f'{table.title}, {row.name}: {column} no longer agrees'
+        for table in tables
+        for row in table.rows
+        for column in row.lost
+    ]
+    if lost:
+        sys.exit('\n'.join(lost))
+
+
+if __name__ == '__main__':
+    main()

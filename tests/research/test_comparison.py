@@ -1,0 +1,106 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from helpers import ROOT
+from mmengine.config import Config
+from mmengine.fileio import load
+from tool_runs import run_tool
+
+from research.comparison import comparison_page, draw_learning_curves, read_comparison
+from research.results import COMPARISON, METRICS, summarise_runs
+
+TABLES = load(COMPARISON)
+
+
+def write_runs(folder, table, values, column):
+    """Write results of a table's rows, a list of values by seed for each."""
+    name, factor = METRICS[column]
+    for row, seeds in zip(table['rows'], values):
+        for seed, value in enumerate(seeds):
+            curve = [{'step': step, name: value / factor * step / 3} for step in (1, 2, 3)]
+            run = dict(
+                config=row['config'],
+                options={},
+                commit='0123456789',
+                changed=False,
+                environment=dict(processor='A CPU', threads=1, torch='2.12.1'),
+                seed=seed,
+                wall_time=180.0,
+                metrics={name: value / factor},
+                learning_curve=curve,
+            )
+            (folder / f'{row["name"]}{seed}.json'.replace('/', '')).write_text(json.dumps(run))
+
+
+def test_page_is_of_the_results():
+    assert (ROOT / 'docs' / 'comparison.md').read_text() == comparison_page(read_comparison())
+    assert (ROOT / 'docs' / 'images' / 'learning_curves.png').exists()
+
+
+def test_page_without_results(tmp_path):
+    page = comparison_page(read_comparison(tmp_path / 'absent'))
+    assert 'There are no results yet.' in page
+    assert '`python -m research.reproduce fashion-mnist fashion-scenes-segmentation ' in page
+
+
+def test_means_deviations_and_differences(tmp_path):
+    table = next(one for one in TABLES if one['table'] == 'fashion-mnist')
+    values = [(84.0, 86.0, 88.0), (85.0, 85.0, 85.0), (86.0, 87.0, 88.0), (80.0,)]
+    write_runs(tmp_path, table, values, 'top1')
+    page = comparison_page(read_comparison(tmp_path))
+    assert '86.00 ± 2.00 (84.00, 86.00, 88.00) | -1.00 ± 1.29 | 3 | 3.0 |' in page
+    assert '87.00 ± 1.00 (86.00, 87.00, 88.00) |  | 3 |' in page
+    assert '| 80.00 (80.00) | -7.00 | 1 |' in page
+    assert 'Budget: 4 epochs of 12000 images in batches of 64, AdamW' in page
+    assert '- A CPU, 1 thread, torch 2.12.1, commit 0123456' in page
+    assert '85.00 ± 0.00 (85.00, 85.00, 85.00) | -2.00 ± 0.58' in page
+    clear = 'the difference from GhostNetV2 1.0x of GhostNet 1.1x (-2.00 ± 0.58).'
+    assert f'More than twice its error is {clear}' in page
+
+    picture = draw_learning_curves(read_comparison(tmp_path))
+    drawn = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    assert drawn.std() > 10 and min(drawn.shape[:2]) > 300
+
+
+def test_summary_scales_to_the_tables_unit():
+    runs = [dict(metrics={'coco/bbox_mAP': value}) for value in (0.25, 0.35)]
+    summary = summarise_runs([*runs, dict(metrics={})], 'AP')
+    assert summary.mean == pytest.approx(30) and summary.values == pytest.approx((25, 35))
+    assert summarise_runs(runs, 'mIoU') is None
+
+
+def difference(one, other, path=''):
+    """Name the places where two configs differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in {*one, *other}:
+            yield from difference(one.get(key), other.get(key), f'{path}.{key}')
+    elif one != other:
+        yield path
+
+
+@pytest.mark.parametrize('table', TABLES[:4], ids=lambda table: table['table'])
+def test_equal_recipe(table):
+    """Models differ in the backbone and in the channels of what takes its maps, in nothing else."""
+    first, *others = (Config.fromfile(ROOT / row['config']).to_dict() for row in table['rows'])
+    for config in others:
+        for path in difference(first, config):
+            taken = path.endswith('in_channels') and path.startswith('.model.')
+            in_model = path.startswith('.model.backbone') or taken
+            # MobileNetV2's own head: one layer
+            assert in_model or path.startswith('.model.head.'), path
+
+
+@pytest.mark.parametrize('row', TABLES[4]['rows'][2::2], ids=lambda row: row['name'])
+def test_pretrained_differs_in_the_weights_only(row):
+    pretrained = Config.fromfile(ROOT / row['config']).to_dict()
+    scratch = Config.fromfile(ROOT / row['config'].replace('-pretrained', '')).to_dict()
+    assert set(difference(scratch, pretrained)) == {'.model.backbone.init_cfg', '.weights'}
+
+
+def test_tool(tmp_path):
+    words = ('--results', tmp_path, '--out-dir', tmp_path)
+    done = run_tool('research.comparison', *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ['comparison.md']
