@@ -41,11 +41,11 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
 from mmengine.runner import CheckpointLoader
 from mmghost.datasets import unpack_fashion_mnist
+from mmghost.demo import DEMO_CONFIGS
 
 from mmghost.backbones import GhostNet
 from mmghost.checkpoint import find_published
 from mmghost.compat import EXPORT_TORCH, ONEDL, SUPPORTED
-from mmghost.demo import DEMO_CONFIGS
 
 README = PAGES['README.md']
 

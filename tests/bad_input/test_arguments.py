@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from mmengine.registry import HOOKS, MODELS, OPTIMIZERS
+from mmengine.registry import MODELS, OPTIMIZERS
 from torch import nn
 
 import mmghost.backbones as backbones
@@ -62,6 +62,7 @@ CALLS = [
             ('init_cfg', 'Kaiming'),
             ('init_cfg', dict(type='Pretrained')),
             ('init_cfg', dict(type='Pretrained', checkpoint=3)),
+            ('init_cfg', dict(type='Pretrained', checkpoint='a.pth', prefx='backbone.')),
         )
         for cls in (backbones.GhostNet, backbones.GhostNetV2)
     ),
@@ -216,12 +217,6 @@ CALLS = [
         ('alpha', NAN),
         ('eps', '0'),
         ('momentum', None),
-    ),
-    (
-        lambda **kwargs: HOOKS.build(dict(type='mmghost.SafeCheckpointHook', **kwargs)),
-        {},
-        ('max_keep_ckpt', 1),
-        ('interval', 'often'),
     ),
     (
         lambda **kwargs: make_fashion_scenes('out', '.', **kwargs),

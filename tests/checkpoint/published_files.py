@@ -38,12 +38,15 @@ def write(kind, model, folder):
         torch.save(content, path)
     elif kind == 'DataParallel':
         torch.save(dict(state_dict={f'module.{k}': v for k, v in weights.items()}), path)
+    elif kind == 'compiled':
+        weights = {f'module._orig_mod.{key}': value for key, value in weights.items()}
+        torch.save(dict(model_state_dict=weights), path)
     else:
         torch.save(weights, path)
     return path
 
 
-KINDS = ('safetensors', 'bin', 'authors', 'authors with EMA', 'DataParallel', 'plain')
+KINDS = ('safetensors', 'bin', 'authors', 'authors with EMA', 'DataParallel', 'compiled', 'plain')
 
 
 def build_classifier(name, **kwargs):

@@ -78,7 +78,7 @@ def test_detectors_and_segmentors_and_classifiers_hold_the_same_tensors(theirs, 
         assert same(model.backbone, theirs)
 
 
-@pytest.mark.parametrize('prefix', [None, 'backbone.'])
+@pytest.mark.parametrize('prefix', [None, 'backbone.', 'backbone'])
 def test_classifier_trained_with_mmghost(prefix, theirs, tmp_path):
     source = GhostNetV2(out_indices=(5,))
     source.load_state_dict(theirs.state_dict(), strict=False)
