@@ -1,10 +1,7 @@
-import copy
-
 import pytest
 import timm
 import torch
 from helpers import randomise, settle
-from mmengine.registry import MODELS
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
@@ -21,7 +18,7 @@ TIMM = {
     'ghostnetv2_130': (GhostNetV2, 1.3),
     'ghostnetv2_160': (GhostNetV2, 1.6),
 }
-SIZES = ((224, 224), (320, 320), (225, 321), (97, 64))
+SIZES = ((224, 224), (97, 65))
 BOTH = pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
 
 
@@ -52,7 +49,7 @@ def test_final_map_equals_timm(name, size):
     assert relative_error(found, expected) < 1e-5
 
 
-@pytest.mark.parametrize('size', [(224, 224), (65, 97)])
+@pytest.mark.parametrize('size', [(65, 97)])
 @pytest.mark.parametrize('name', TIMM)
 def test_gradients_equal_timm_in_training(name, size):
     theirs, ours = (model.double().train() for model in make_pair(name))
@@ -97,30 +94,6 @@ def test_channels(backbone_class, widen_factor, channels):
     assert tuple(out.shape[1] for out in outs) == channels
 
 
-@BOTH
-@pytest.mark.parametrize('size', [(1, 1), (1, 50), (33, 1), (2, 3), (31, 65), (64, 64), (127, 33)])
-@pytest.mark.parametrize('training', [False, True])
-def test_any_size(backbone_class, size, training):
-    backbone = backbone_class(0.5, out_indices=ALL).train(training)
-    outs = backbone(torch.randn(2, 3, *size))
-    for out, stride, channels in zip(outs, STRIDES, backbone.out_channels):
-        assert out.shape == (2, channels, -(-size[0] // stride), -(-size[1] // stride))
-        assert out.isfinite().all()
-
-
-@BOTH
-@pytest.mark.parametrize('size', [(1, 1), (1, 50), (33, 1), (31, 65), (641, 479)])
-@pytest.mark.parametrize('output_stride', [8, 16, 32])
-@pytest.mark.parametrize('training', [False, True])
-def test_any_size_at_any_output_stride(backbone_class, size, output_stride, training):
-    backbone = backbone_class(0.5, out_indices=ALL, output_stride=output_stride).train(training)
-    outs = backbone(torch.randn(2, 3, *size))
-    for out, stride, channels in zip(outs, STRIDES, backbone.out_channels):
-        stride = min(stride, output_stride)
-        assert out.shape == (2, channels, -(-size[0] // stride), -(-size[1] // stride))
-        assert out.isfinite().all()
-
-
 def without_squeeze_excite(backbone):
     """Its mean is over a denser map at a smaller output stride, so it alone differs."""
     for module in backbone.modules():
@@ -131,7 +104,7 @@ def without_squeeze_excite(backbone):
 
 @BOTH
 @pytest.mark.parametrize('output_stride', [8, 16])
-@pytest.mark.parametrize('size', [(64, 64), (224, 224), (225, 321), (97, 64), (33, 127), (5, 1)])
+@pytest.mark.parametrize('size', [(64, 64), (97, 65), (5, 1)])
 def test_output_stride_keeps_the_function_on_the_coarse_grid(backbone_class, size, output_stride):
     coarse = settle(without_squeeze_excite(backbone_class(0.5, out_indices=ALL)))
     dense = without_squeeze_excite(
@@ -183,58 +156,6 @@ def test_outputs_do_not_depend_on_which_are_chosen():
         assert torch.equal(found, outs[index])
 
 
-def test_in_channels():
-    (out,) = GhostNetV2(0.5, in_channels=1).eval()(torch.randn(1, 1, 32, 32))
-    assert out.shape == (1, 80, 1, 1)
-
-
-@BOTH
-@pytest.mark.parametrize('frozen', range(-1, 6))
-def test_frozen_stages(backbone_class, frozen):
-    backbone = backbone_class(0.5, out_indices=ALL, frozen_stages=frozen)
-    before = copy.deepcopy(backbone.state_dict())
-    backbone.train()
-    optimizer = torch.optim.SGD(
-        [p for p in backbone.parameters() if p.requires_grad] or [nn.Parameter(torch.zeros(1))], 0.1
-    )
-    loss = sum(out.square().mean() for out in backbone(torch.randn(2, 3, 64, 64)))
-    if loss.requires_grad:
-        loss.backward()
-    optimizer.step()
-    after = backbone.state_dict()
-    for name in before:
-        index = -1 if name.startswith('stem') else int(name.split('.')[1])
-        still = frozen >= 0 and index <= frozen
-        if still:
-            assert torch.equal(before[name], after[name]), name
-    changed = {
-        name.split('.')[1]
-        for name in before
-        if name.startswith('stages') and not torch.equal(before[name], after[name])
-    }
-    assert changed == {str(index) for index in range(frozen + 1, 6)}
-
-
-def test_norm_eval_keeps_statistics():
-    backbone = GhostNetV2(0.5, norm_eval=True).train()
-    before = copy.deepcopy(dict(backbone.named_buffers()))
-    backbone(torch.randn(2, 3, 64, 64))
-    assert all(torch.equal(before[name], value) for name, value in backbone.named_buffers())
-    assert not any(m.training for m in backbone.modules() if isinstance(m, nn.BatchNorm2d))
-    assert all(p.requires_grad for p in backbone.parameters())
-
-
-def test_with_cp_gives_the_same_gradients():
-    plain = randomise(GhostNetV2(0.5)).train()
-    checkpointed = GhostNetV2(0.5, with_cp=True).train()
-    checkpointed.load_state_dict(plain.state_dict())
-    x = torch.randn(2, 3, 64, 64)
-    for backbone in (plain, checkpointed):
-        backbone(x)[0].square().mean().backward()
-    for a, b in zip(plain.parameters(), checkpointed.parameters()):
-        torch.testing.assert_close(a.grad, b.grad)
-
-
 @BOTH
 def test_other_layers(backbone_class):
     backbone = backbone_class(
@@ -247,15 +168,6 @@ def test_other_layers(backbone_class):
     assert nn.GroupNorm in kinds and nn.LeakyReLU in kinds
     assert not kinds & {nn.BatchNorm2d, nn.ReLU}
     assert backbone(torch.randn(1, 3, 32, 32))[0].isfinite().all()
-
-
-def test_channels_last_gives_the_same_result():
-    backbone = GhostNetV2(0.5).double()
-    x = torch.randn(2, 3, 65, 97, dtype=torch.double)
-    expected = backbone(x)[0]
-    found = backbone.to(memory_format=torch.channels_last)(x)[0]
-    assert relative_error(found, expected) < 1e-9
-    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(
@@ -304,16 +216,6 @@ def test_channels_last_gives_the_same_result():
 def test_invalid_arguments_are_named(backbone_class, error, argument, value):
     with pytest.raises(error, match=f'{argument}.* must be .*, but got'):
         backbone_class(**{argument: value})
-
-
-@pytest.mark.parametrize('scope', ['mmdet', 'mmseg', 'mmpretrain', 'mmghost'])
-@pytest.mark.parametrize('prefix', ['mmghost.', ''])
-@BOTH
-def test_registered_everywhere(backbone_class, scope, prefix):
-    registry = __import__(f'{scope}.registry', fromlist=['MODELS']).MODELS
-    for where in (registry, MODELS):
-        backbone = where.build(dict(type=prefix + backbone_class.__name__, widen_factor=0.5))
-        assert type(backbone) is backbone_class
 
 
 def test_init_weights_from_a_pretrained_checkpoint(tmp_path):

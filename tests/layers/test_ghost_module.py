@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from helpers import randomise
 from torch import nn
 
-from mmghost.layers import GhostModule, GhostModuleV2
+from mmghost.layers import GhostBottleneck, GhostModule, GhostModuleV2
 from mmghost.utils.complexity import count_complexity
 
 KERNELS = (1, 2, 3, (1, 7), (7, 1), (4, 3))
@@ -183,3 +183,36 @@ def test_invalid_arguments_are_named(kwargs, error, argument):
 def test_ghost_module_v2_keeps_the_size(name):
     with pytest.raises(ValueError, match=f'^{name} must be'):
         GhostModuleV2(3, 8, **{name: 2})
+
+
+DFC = dict(type='mmghost.DFCAttention')
+
+
+@pytest.mark.parametrize(
+    ('stride', 'out_channels', 'identity'), [(1, 8, True), (1, 12, False), (2, 8, False)]
+)
+def test_ghost_bottleneck(stride, out_channels, identity):
+    block = GhostBottleneck(
+        8, 24, out_channels, kernel_size=5, stride=stride, with_se=True, attention_cfg=DFC
+    )
+    assert isinstance(block.shortcut, torch.nn.Identity) == identity
+    expected = (2, out_channels, -(-9 // stride), -(-6 // stride))
+    assert block(torch.randn(2, 8, 9, 6)).shape == expected
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('dilation', [1, 2])
+@pytest.mark.parametrize('attention_cfg', [None, DFC])
+@pytest.mark.parametrize('size', [(16, 16), (13, 18), (1, 5)])
+def test_dilating_bottleneck_is_the_strided_one_between(stride, dilation, attention_cfg, size):
+    def build(**kwargs):
+        return GhostBottleneck(6, 16, 10, 5, stride, attention_cfg=attention_cfg, **kwargs)
+
+    strided = randomise(build()).double().eval()
+    dilating = build(dilation=dilation, dilate=True).double().eval()
+    dilating.load_state_dict(strided.state_dict())
+    x = torch.randn(2, 6, *size, dtype=torch.double)
+    found = dilating(x)
+    assert found.shape == (2, 10, *size)
+    step = dilation * stride
+    torch.testing.assert_close(found[..., ::step, ::step], strided(x[..., ::dilation, ::dilation]))
