@@ -42,6 +42,7 @@ test-matrix: python
 lint: setup
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m ruff check .
+	@.venv/bin/lint-imports
 
 audit:
 	@$(PYTHON) -m venv .venv-audit
