@@ -120,5 +120,5 @@ def test_panoptic_models_are_built_and_step(tmp_path, monkeypatch):
     )
     inputs = demo_mm_inputs(2, [(3, 64, 64)] * 2, with_mask=True, with_semantic=True)
     inputs = built.model.data_preprocessor(inputs, training=True)
-    losses = built.model.loss(**inputs)
+    losses = built.model(**inputs, mode='loss')
     assert {'loss_seg', 'loss_mask'} <= losses.keys() and losses['loss_seg'].isfinite()
