@@ -34,13 +34,13 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
-from checkpoint.published_files import write
 from documents import NOT_RUN, PAGES, anchors, blocks, languages, links, prose
 from helpers import CONFIGS, ROOT, Camera
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
+from mmengine.registry import MODELS, OPTIM_WRAPPERS, RUNNERS, init_default_scope
 from mmengine.runner import CheckpointLoader
+from published_files import write
 
 from demo.__main__ import DEMO_CONFIGS
 from demo.fashion_mnist import unpack_fashion_mnist
@@ -187,10 +187,10 @@ def test_config_builds_and_runs(tmp_path, monkeypatch, authors_file, text):
             model.decode_head(feats)
         else:
             (model.head if hasattr(model, 'head') else model.bbox_head)(feats)
-    for cfg, registry in ((config.get('train_cfg'), LOOPS), (config.get('default_hooks'), HOOKS)):
-        for each in (cfg, cfg.get('checkpoint')) if cfg else ():
-            if each and isinstance(each.get('type'), str):
-                assert registry.get(each.type) is not None
+    for name, registry in (('runner_type', RUNNERS), ('optim_wrapper', OPTIM_WRAPPERS)):
+        if name in text:
+            kind = config[name] if name == 'runner_type' else config[name].type
+            assert registry.get(kind) is not None
 
 
 def uses_mmghost(backbone):
