@@ -10,9 +10,10 @@ from helpers import ROOT
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in (
-        *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'results/README.md')),
+        *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'demo/README.md')),
         *sorted(ROOT.glob('docs/**/*.md')),
         *sorted(ROOT.glob('configs/**/README.md')),
+        *sorted(ROOT.glob('research/**/README.md')),
     )
 }
 NOT_RUN = '# not run by the tests: '

@@ -13,9 +13,9 @@ and FULL_CHECKPOINT the detector with full attention, as docs/look_inside.md tel
 ``mim run mmghost predict`` is ``tools/predict.py``, as mim runs what is installed. A webcam is a
 fake one. Appended are:
 
-- to fashion_scenes.py the number of scenes, as 4400 take a minute;
-- to feature_similarity.py two images, as there are not eight;
-- to benchmark.py one round of small and narrow networks, as times are of no interest here.
+- to demo.fashion_scenes the number of scenes, as 4400 take a minute;
+- to research.figures.similarity two images, as there are not eight;
+- to research.benchmark one round of small and narrow networks, as times are of no interest here.
 
 Predictions and pictures are cheap, so their blocks are run by default and within this process;
 the others are slow, and processes of their own.
@@ -28,21 +28,22 @@ import runpy
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import pytest
 import torch
-from checkpoint.published_files import write
 from documents import NOT_RUN, PAGES, anchors, blocks, languages, links, prose
 from helpers import CONFIGS, ROOT, Camera
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.registry import HOOKS, LOOPS, MODELS, init_default_scope
+from mmengine.registry import MODELS, OPTIM_WRAPPERS, RUNNERS, init_default_scope
 from mmengine.runner import CheckpointLoader
-from mmghost.datasets import unpack_fashion_mnist
-from mmghost.demo import DEMO_CONFIGS
+from published_files import write
 
+from demo.__main__ import DEMO_CONFIGS
+from demo.fashion_mnist import unpack_fashion_mnist
 from mmghost.backbones import GhostNet
 from mmghost.checkpoint import find_published
 from mmghost.compat import EXPORT_TORCH, ONEDL, SUPPORTED
@@ -75,19 +76,16 @@ def test_every_picture_is_in_the_gallery():
 
 
 def test_every_folder_of_configs_is_linked():
-    assert {*ROOT.glob('configs/**/README.md')} <= {path for path, _ in links('README.md')}
+    for root in ('', 'research/'):
+        linked = {path for path, _ in links(f'{root}README.md')}
+        assert {*ROOT.glob(f'{root}configs/*/README.md')} <= linked
 
 
 # ----------------------------------------------------------------------------------------- tables
 
 
 def test_table_has_every_ghostnetv2_config():
-    """The papers' other rows are in docs/tables.md, the comparison in docs/comparison.md."""
-    configs = {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / 'configs').glob('*/*ghostnetv2-*.py')
-        if path.parent.name != 'comparison'
-    }
+    configs = {str(path.relative_to(ROOT)) for path in CONFIGS.glob('*/*ghostnetv2-*.py')}
     assert configs <= set(re.findall(r'\]\((configs/[^)]*\.py)\)', README))
 
 
@@ -189,10 +187,10 @@ def test_config_builds_and_runs(tmp_path, monkeypatch, authors_file, text):
             model.decode_head(feats)
         else:
             (model.head if hasattr(model, 'head') else model.bbox_head)(feats)
-    for cfg, registry in ((config.get('train_cfg'), LOOPS), (config.get('default_hooks'), HOOKS)):
-        for each in (cfg, cfg.get('checkpoint')) if cfg else ():
-            if each and isinstance(each.get('type'), str):
-                assert registry.get(each.type) is not None
+    for name, registry in (('runner_type', RUNNERS), ('optim_wrapper', OPTIM_WRAPPERS)):
+        if name in text:
+            kind = config[name] if name == 'runner_type' else config[name].type
+            assert registry.get(kind) is not None
 
 
 def uses_mmghost(backbone):
@@ -222,26 +220,21 @@ def test_tests_elsewhere_exist():
 SHELL = blocks('shell')
 CI = (ROOT / '.ci' / 'run').read_text()
 MAKEFILE = (ROOT / 'Makefile').read_text()
-IN_PROCESS = (
-    'tools/predict.py',
-    *(
-        f'tools/analysis_tools/{name}.py'
-        for name in ('draw_attention', 'draw_ghost_maps', 'feature_similarity')
-    ),
-)
+FIGURES = tuple(f'research.figures.{name}' for name in ('attention', 'ghost_maps', 'similarity'))
+IN_PROCESS = ('tools/predict.py', *FIGURES)
 # What a command that has done its work prints
 PRINTED = {
-    'tools/analysis_tools/compare_results.py': '',
+    'demo': 'AP50',
+    'demo.fashion_scenes': 'made from',
+    'research.benchmark': 'ratios of times',
+    'research.comparison': '',
+    'research.reproduce': 'recorded in',
+    'research.tables': 'agree',
     'tools/analysis_tools/get_complexity.py': 'multiply-adds at 320x320',
-    'tools/benchmark.py': 'ratios of times',
-    'tools/dataset_converters/fashion_scenes.py': 'made from',
-    'tools/demo.py': 'AP50',
     'tools/export.py': 'differs from PyTorch by',
     'tools/model_converters/convert_ghostnet.py': 'source_sha256',
     'tools/model_converters/deploy_checkpoint.py': '',
     'tools/model_converters/publish_model.py': 'checkpoints/',
-    'tools/paper_tables.py': 'agree',
-    'tools/reproduce.py': 'to do, one after the other',
     'tools/test.py': 'bbox_mAP',
     'tools/test_exported.py': 'bbox_mAP',
     'tools/train.py': 'Saving checkpoint',
@@ -249,8 +242,9 @@ PRINTED = {
     'mim test': 'bbox_mAP|mIoU|accuracy/top1',
 }
 APPENDED = {
-    'tools/benchmark.py': ['--rounds', '1', '--size', '64', '--width', '0.5'],
-    'tools/dataset_converters/fashion_scenes.py': ['--train-count', '8', '--val-count', '4'],
+    'demo.fashion_scenes': ['--train-count', '8', '--val-count', '4'],
+    'research.benchmark': ['--rounds', '1', '--size', '64', '--width', '0.5'],
+    'research.figures.similarity': ['--image', '0', '1'],
 }
 
 
@@ -258,7 +252,9 @@ TRAINED = 'work_dirs/demo-det/epoch_3.pth'
 
 
 def program(words):
-    """Name what a command runs: a tool, or a subcommand of mim."""
+    """Name what a command runs: a module, a tool, or a subcommand of mim."""
+    if words[:2] == ['python', '-m']:
+        return words[2]
     if words[:4] == ['mim', 'run', 'mmghost', 'predict']:
         return 'tools/predict.py'
     if words[0] == 'mim':
@@ -321,12 +317,14 @@ def test_commands_in_the_text_name_what_there_is(page):
         for word in words:
             if word.startswith(('tools/', '.ci/')):
                 assert (ROOT / word).exists(), command
+        if words[:2] == ['python', '-m']:
+            assert find_spec(words[2]) is not None, command
 
 
 def demo(task):
     """Return a demo's config, and the checkpoint that comes with it, within a clone."""
-    checkpoint = find_published(CONFIGS / DEMO_CONFIGS[task], ROOT / 'checkpoints')
-    return f'configs/{DEMO_CONFIGS[task]}', str(checkpoint.relative_to(ROOT))
+    checkpoint = find_published(DEMO_CONFIGS[task], ROOT / 'checkpoints')
+    return tuple(str(path.relative_to(ROOT)) for path in (DEMO_CONFIGS[task], checkpoint))
 
 
 def write_trained(path):
@@ -347,7 +345,7 @@ def full(tmp_path_factory):
         if block.page == 'docs/look_inside.md' and program(words) == 'tools/train.py'
     ]
     folder = tmp_path_factory.mktemp('full')
-    config = Config.fromfile(CONFIGS / DEMO_CONFIGS['det'])
+    config = Config.fromfile(DEMO_CONFIGS['det'])
     config.merge_from_dict(dict(option.split('=') for option in options))
     config.dump(folder / 'full.py')
     init_default_scope('mmdet')
@@ -358,10 +356,9 @@ def full(tmp_path_factory):
 @pytest.fixture
 def clone(tmp_path, monkeypatch, scenes, idx_folder, authors_file):
     """What looks like a clone, with data, photographs and a model that was trained."""
-    for name in ('configs', 'docs', 'results', 'tools'):
+    for name in ('configs', 'demo', 'docs', 'research', 'tools'):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ('checkpoints', 'demo'):
-        shutil.copytree(ROOT / name, tmp_path / name, copy_function=os.symlink)
+    (tmp_path / 'checkpoints').symlink_to(ROOT / 'checkpoints')
     shutil.copytree(scenes, tmp_path / 'data' / 'fashion_scenes')
     unpack_fashion_mnist(idx_folder, tmp_path / 'data' / 'fashion_mnist')
     shutil.copy(authors_file, tmp_path)
@@ -379,9 +376,9 @@ def filled_in(words, full):
     """Give a command the words that it leaves to the user, and those that keep it short."""
     config, checkpoint = demo('cls') if 'cls' in words else (demo('det')[0], TRAINED)
     own = dict(CONFIG=config, CHECKPOINT=checkpoint, FULL_CONFIG=full[0], FULL_CHECKPOINT=full[1])
-    filled = [own.get(word, word) for word in words] + APPENDED.get(program(words), [])
-    if 'feature_similarity' in words[1] and '--image' not in words:
-        filled += ['--image', '0', '1']
+    filled = [own.get(word, word) for word in words]
+    if '--image' not in words:
+        filled += APPENDED.get(program(words), [])
     if words[0] == 'mim' and len(words) > 2:
         module = {package: module for module, package in NAMES_FOR_MIM.items()}.get(words[2])
         filled[2] = MODULE2PACKAGE.get(module, words[2])
@@ -396,7 +393,8 @@ def run_here(words, monkeypatch, capsys):
     tool = program(words)
     start = words.index('predict' if words[0] == 'mim' else tool) + 1
     monkeypatch.setattr(sys, 'argv', [tool, *words[start:]])
-    runpy.run_path(tool, run_name='__main__')
+    run = runpy.run_path if tool.endswith('.py') else runpy.run_module
+    run(tool, run_name='__main__')
     return capsys.readouterr().out
 
 
@@ -439,8 +437,8 @@ def check_pictures(words, printed):
             assert cv2.imread(row['picture']) is not None
         return
     assert cv2.imread(words[words.index('-o') + 1]).shape[1] == 1200
-    assert ('typical' in printed) == ('similarity' in words[1])
-    assert ('stages.1.1.ghost1' in printed) == ('attention' in words[1])
+    assert ('typical' in printed) == ('similarity' in program(words))
+    assert ('stages.1.1.ghost1' in printed) == ('attention' in program(words))
     if '--json' in words:
         found = json.loads(Path(words[words.index('--json') + 1]).read_text())
         assert found['layer'] == 'backbone.stem' and found['images'] == len(found['shown']) == 4
@@ -450,7 +448,7 @@ def check_pictures(words, printed):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize('block', RUN)
 def test_commands(block, clone, full, monkeypatch, capsys):
-    if any('fashion_scenes.py' in word for words in block.commands for word in words):
+    if any('demo.fashion_scenes' in words for words in block.commands):
         shutil.rmtree('data/fashion_scenes')
     for command in block.commands:
         if not is_run_here(command):

@@ -3,7 +3,7 @@ from .load_pretrained import load_pretrained
 from .load_whole_model import load_whole_model
 from .loaders import load_from_mmghost
 from .publish import find_published, publish_checkpoint
-from .read_weights import Weights, check_sha256, load_safely, read_weights, sha256
+from .read_weights import Weights, check_sha256, is_remote, load_safely, read_weights, sha256
 from .safe_globals import allow_mmengine_checkpoints
 from .timm_layout import rename_timm_keys, to_timm_layout
 
@@ -13,6 +13,7 @@ __all__ = [
     'check_sha256',
     'convert_checkpoint',
     'find_published',
+    'is_remote',
     'load_from_mmghost',
     'load_pretrained',
     'load_safely',

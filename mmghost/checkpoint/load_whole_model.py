@@ -1,28 +1,36 @@
 from textwrap import shorten
 
-from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import load_state_dict
 
 from mmghost.utils.inputs import check_input
 
+from .loaders import load_from_mmghost
+
 
 def load_whole_model(model, checkpoint):
-    """Load the checkpoint of a whole model, every weight of it.
+    """Load the checkpoint of a whole model, every weight of it, without executing any of it.
 
     Args:
         model (nn.Module): The model.
-        checkpoint (str | Path): Its checkpoint, any that mmengine loads.
+        checkpoint (str | Path): Its checkpoint, of mmengine, or a published Ghost classifier's.
 
     Returns:
         dict: The checkpoint's ``meta``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is of another model, or of its other form.
+        ValueError: If it cannot be loaded, or is of another model, or of its other form.
     """
     check_input(checkpoint)
+    content = load_from_mmghost(str(checkpoint), 'cpu')
+    weights = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not isinstance(weights, dict):
+        raise ValueError(f'{checkpoint} holds no weights.')
+    if weights and all(str(key).startswith('module.') for key in weights):  # DataParallel's
+        weights = {key[len('module.') :]: value for key, value in weights.items()}
     try:
-        loaded = load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+        load_state_dict(model, weights, strict=True)
     except RuntimeError as error:
         reason = shorten(str(error), 300)
         raise ValueError(f'{checkpoint} is not of this config: {reason}') from error
-    return loaded.get('meta', {})
+    return content.get('meta', {})

@@ -50,6 +50,11 @@ class Weights(NamedTuple):
         return backbone | self.head
 
 
+def is_remote(source):
+    """Tell whether a checkpoint is named by an address, or by timm's name on the hub."""
+    return '://' in str(source) or bool(_HUB.fullmatch(str(source)))
+
+
 def fetch(source):
     """Return the local path of a file, a URL or a timm/... name on the Hugging Face hub."""
     check_type('checkpoint', source, (str, Path), 'a file, an address or a name')

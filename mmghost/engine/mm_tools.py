@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmghost.checkpoint import load_safely
+from mmghost.checkpoint import is_remote, load_safely
 from mmghost.utils.command_line import one_line_errors
 from mmghost.utils.configs import SUFFIXES, config_scope
 from mmghost.utils.inputs import check_input
@@ -55,7 +55,7 @@ def _check_files(words, name):
         parser.add_argument(option)
     given, others = parser.parse_known_args(words)
     checkpoint = others[0] if others and not others[0].startswith('-') else None
-    if name == 'test' and checkpoint and '://' not in checkpoint:
+    if name == 'test' and checkpoint and not is_remote(checkpoint):
         path = Path(checkpoint.removeprefix('mmghost:')).expanduser()
         check_input(path, 'checkpoint')
         load_safely(path)

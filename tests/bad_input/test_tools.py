@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -121,8 +122,8 @@ def run_tool(samples, tmp_path, monkeypatch, idx_folder):
 def assert_named(done, message, folder):
     assert done.returncode == 1
     assert 'Traceback' not in done.stderr
-    *_, line = done.stderr.splitlines()
-    assert line.startswith('error: ') and message in line, done.stderr
+    said = re.search('^error: .*', done.stderr, re.MULTILINE | re.DOTALL)
+    assert said and message in said[0], done.stderr
     assert not (folder / 'executed').exists()
     assert (folder / 'taken').read_text() == 'mine'
 
@@ -260,30 +261,6 @@ WRITERS = [
     ),
     ('research.reproduce', ('v2-3', '--rows', '0'), "there is no row '0'"),
     ('research.reproduce', ('v2-3', '--seeds', '-1'), 'seed must be'),
-    ('research.reproduce', ('v2-3',), 'COCO 2017 belongs in data/coco'),
-    (
-        'research.reproduce',
-        ('v2-5', '--data-root', 'absent'),
-        'belongs in absent/ade/ADEChallengeData',
-    ),
-    (
-        'research.reproduce',
-        ('v1-3', '--data-root', 'taken'),
-        'CIFAR-10 (Python version) belongs in taken',
-    ),
-    ('research.reproduce', ('v2-3', '--gpus', '0'), 'gpus must be an integer >= 1'),
-    ('research.reproduce', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
-    (
-        'research.reproduce',
-        ('v2-3', '--launcher', 'slurm'),
-        'needs --partition and --gpus-per-node',
-    ),
-    ('research.reproduce', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
-    (
-        'research.reproduce',
-        ('fashion-transfer', '--rows', '3', '--results', 'out'),
-        'which has not been trained',
-    ),
     ('export.py', (*EXPORT, '-o', 'taken/out.pt2'), 'taken is not a folder'),
     ('export.py', (*EXPORT, '-o', 'out.onnx'), 'ends in .pt2, not as out.onnx'),
     *[
@@ -296,7 +273,6 @@ WRITERS = [
     ('test_exported.py', ('@good.py', '@good.pth'), 'ends in one of .onnx, .xml, .tflite, .pt2'),
     ('research.benchmark', ('--json', 'taken/out.json'), 'taken is not a folder'),
     ('research.benchmark', ('--json', '.'), '. is a folder'),
-    ('analysis_tools/compare_results.py', ('--results', '@results', '--out-dir', 'out'), 'lacks'),
 ]
 
 

@@ -1,9 +1,8 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
-from mmghost.analysis import count_complexity
-
 from mmghost.deploy.metadata import input_channels
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
+from mmghost.utils.complexity import count_complexity
 from mmghost.utils.whole_models import build_whole_model
 
 
