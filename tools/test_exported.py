@@ -2,7 +2,7 @@
 
 from mmengine.config import DictAction
 
-from mmghost.deploy.evaluate_exported import evaluate_exported
+from mmghost.deploy.exported_model import evaluate_exported
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 

@@ -1,20 +1,11 @@
 import warnings
 
-import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, ModuleList, PretrainedInit, Sequential
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.checkpoint import load_pretrained, rename_timm_keys
-from mmghost.deploy import (
-    TARGETS,
-    Replay,
-    can_be_packed,
-    fold_norms,
-    natural_order,
-    pack_backbone,
-)
-from mmghost.layers import GhostBottleneck
+from mmghost.layers import GhostBottleneck, fold_norms
 from mmghost.registry import register_backbone
 from mmghost.utils import (
     check_choice,
@@ -82,8 +73,7 @@ class GhostNet(BaseModule):
         ``(N, in_channels, H, W)``, any H and W from 1, to a tuple with one
         ``(N, out_channels[i], ceil(H / stride), ceil(W / stride))`` per out index, the stride
         being that of the table or ``output_stride``, whichever is less. An empty batch gives
-        empty maps; NaN and infinite values are not looked for, and spread (but see
-        :class:`mmghost.deploy.InferenceConv2d` for the deploy form).
+        empty maps; NaN and infinite values are not looked for, and spread.
 
     Raises:
         TypeError, ValueError: If an argument is of the wrong type or out of its range, or an input
@@ -174,9 +164,6 @@ class GhostNet(BaseModule):
         self._register_load_state_dict_pre_hook(rename_timm_keys)
         self._register_load_state_dict_pre_hook(_check_form, with_module=True)
         self._freeze_stages()
-        # Where the channels of each stage are in a packed form, None where they are in order
-        self._out_places = [None] * len(self.stages)
-        self._replay = None
         #: bool: Whether it is in the deploy form.
         self.deploy = False
         if deploy:
@@ -224,35 +211,17 @@ class GhostNet(BaseModule):
             module.eval()
             module.requires_grad_(False)
 
-    def switch_to_deploy(self, target='torch'):
-        """Turn the backbone, in place, into its form for inference, as mmpretrain's RepVGG does.
+    def switch_to_deploy(self):
+        """Fold the batch norms into the convolutions, in place, for inference.
 
-        Batch norms are folded into the convolutions, see
-        :func:`mmghost.deploy.fold_norms`; in evaluation mode the outputs stay the same but
-        for rounding. In channels_last memory format it runs fastest on CPUs.
-
-        The forms for other runtimes than PyTorch, to be exported, go further, see
-        :func:`mmghost.deploy.pack_backbone`. A backbone with parts that those forms do not have,
-        such as another attention or activation, has its norms folded only.
-
-        Args:
-            target (str): 'torch', 'onnxruntime', 'openvino', 'openvino-dynamic' (for inputs of any
-                size) or 'litert'. Defaults to 'torch'.
+        The outputs stay the same but for rounding, see :func:`mmghost.layers.fold_norms`.
         """
-        check_choice('target', target, tuple(TARGETS))
         fold_norms(self.eval())
         self.deploy = True
-        if target == 'torch':
-            self._replay = Replay()
-        elif type(self)._maps is GhostNet._maps and can_be_packed(self):
-            layouts = pack_backbone(self, TARGETS[target])
-            self._out_places = [natural_order(layout) for layout in layouts]
 
     def train(self, mode=True):
         """Set the training mode, keeping frozen stages and, with norm_eval, norms in eval mode."""
         super().train(mode)
-        if self._replay is not None:
-            self._replay.forget()
         if mode and self.deploy:
             warnings.warn(
                 'the backbone is to be trained in its deploy form, without batch norms.',
@@ -267,21 +236,12 @@ class GhostNet(BaseModule):
 
     def forward(self, x):
         check_images(x, self.in_channels)
-        if self._replay is None:
-            return self._maps(x)
-        return self._replay(self, self._maps, x, self.out_indices)
-
-    def _maps(self, x):
         x = self.stem(x)
         outs = []
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if index in self.out_indices:
-                places = self._out_places[index]
-                if places is None:
-                    outs.append(x)
-                else:
-                    outs.append(x.index_select(1, torch.tensor(places, device=x.device)))
+                outs.append(x)
         return tuple(outs)
 
 
@@ -295,5 +255,5 @@ def _check_form(backbone, state_dict, prefix, *args):
             'the weights have batch norms, which the backbone, in its deploy form, has not: leave '
             'out model.backbone.deploy=True'
         )
-    elif has_bias and not has_norm and getattr(backbone.stem, 'with_norm', False):
+    elif has_bias and not has_norm and not backbone.deploy and backbone.stem.with_norm:
         errors.append('the weights are those of the deploy form: set model.backbone.deploy=True')

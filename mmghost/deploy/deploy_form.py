@@ -1,37 +1,49 @@
 """The form of a network for inference: the same function in fewer operations."""
 
-from inspect import signature
-
+from mmghost.layers import fold_norms
 from mmghost.utils import check_choice, check_module
 
-from .fold_norms import fold_norms
-from .targets import TARGETS
+from .packing import TARGETS, PackedBackbone, can_be_packed
 
 
 def to_deploy_form(model, target='torch'):
-    """Turn a model, in place, into its form for inference.
+    """Give a model its form for inference.
 
     Parts that know their own form, such as a backbone's, are switched to it. Of the rest, batch
-    norms are folded into their convolutions, see :func:`fold_norms`. The function is that of the
-    model in evaluation mode, but for rounding.
+    norms are folded into their convolutions, see :func:`mmghost.layers.fold_norms`. For another
+    runtime than PyTorch every GhostNet and GhostNetV2 is replaced by one on maps as the runtime
+    likes them, see :class:`mmghost.deploy.packing.PackedBackbone`; one with parts that this does
+    not have, such as another attention or activation, stays.
+
+    The function is that of the model in evaluation mode, but for rounding.
 
     Args:
-        model (nn.Module): The model; it is set to evaluation mode.
-        target (str): The runtime, for parts that ask for it; see
-            :meth:`mmghost.backbones.GhostNet.switch_to_deploy`. Defaults to 'torch'.
+        model (nn.Module): The model, changed in place and set to evaluation mode.
+        target (str): 'torch', 'onnxruntime', 'openvino', 'openvino-dynamic' (for inputs of any
+            size) or 'litert'. Defaults to 'torch'.
 
     Returns:
-        nn.Module: ``model``.
+        nn.Module: ``model``, or a new module if ``model`` itself is such a backbone.
 
     Raises:
         TypeError: If ``model`` is not a module.
         ValueError: If there is no such target.
     """
     check_module('model', model)
-    check_choice('target', target, tuple(TARGETS))
+    check_choice('target', target, ('torch', *TARGETS))
     model.eval()
     for part in list(model.modules()):
-        switch = getattr(part, 'switch_to_deploy', None)
-        if switch is not None:
-            switch(target) if 'target' in signature(switch).parameters else switch()
-    return fold_norms(model)
+        if hasattr(part, 'switch_to_deploy'):
+            part.switch_to_deploy()
+    fold_norms(model)
+    if target == 'torch':
+        return model
+    if can_be_packed(model):
+        return PackedBackbone(model, TARGETS[target])
+    for backbone in [part for part in model.modules() if can_be_packed(part)]:
+        packed = PackedBackbone(backbone, TARGETS[target])
+        for parent in model.modules():
+            for name, child in parent._modules.items():
+                if child is backbone:
+                    parent._modules[name] = packed
+    return model

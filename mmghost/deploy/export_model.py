@@ -17,12 +17,11 @@ from mmghost.utils.configs import config_scope
 
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
 from .images import calibration_images, example_image
-from .input_shape import test_input_size
 from .metadata import describe
-from .read_config import read_config
-from .runtimes import export_module, load_exported
-from .runtimes.export_module import check_export
-from .targets import choose_target
+from .packing import TARGETS
+from .read_config import read_config, test_input_size
+from .runtimes import FORMATS, check_export, export_module, load_exported
+from .runtimes.onnx_runtime import quantize
 from .whole_model import whole_model
 from .whole_model.suppression import suppress_by_operator, suppress_in_steps
 
@@ -98,7 +97,7 @@ def export_model(
     original = whole_model(deepcopy(model), **options)
     if task == 'detection' and 'size' in dynamic and model.bbox_head.test_cfg.get('nms_pre', 0) < 1:
         raise ValueError('for images of any size a detector needs model.test_cfg.nms_pre.')
-    target = 'torch' if int8 else choose_target(format, dynamic)
+    target = 'torch' if int8 else _choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = example_image(config, model, size, normalize_inside)
     _check_size(original, image, divisor)
@@ -108,10 +107,7 @@ def export_model(
         draft = Path(folder) / file.name
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
-            from .quantize import quantize_static
-
-            images = calibration_images(config, model, size, normalize_inside, int8)
-            quantize_static(draft, images)
+            quantize(draft, calibration_images(config, model, size, normalize_inside, int8))
         check = partial(_check, load_exported(draft), original, task)
         tolerances = [float('inf')] * 2 if int8 else [TOLERANCE, EDGES_TOLERANCE]
         apart = check(tolerances[0], image, source)
@@ -121,6 +117,11 @@ def export_model(
         for part in sorted(Path(folder).iterdir(), key=lambda part: part == draft):
             part.rename(file.parent / part.name)
     return Report(tuple(image.shape), source, apart)
+
+
+def _choose_target(format, dynamic):
+    target = FORMATS[format].TARGET
+    return f'{target}-dynamic' if dynamic and f'{target}-dynamic' in TARGETS else target
 
 
 def _check_size(model, image, divisor):

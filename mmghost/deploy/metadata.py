@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS
 
 from mmghost.version import __version__
 
-from .input_shape import test_transforms
+from .read_config import test_transforms
 from .whole_model.normalization import Normalization
 
 

@@ -2,6 +2,7 @@ from .attach_attention import attach_attention
 from .cbam import CBAM
 from .coordinate_attention import CoordinateAttention
 from .dfc_attention import DFCAttention
+from .fold_norms import fold_norms
 from .fully_connected_dfc import FullyConnectedDFC
 from .ghost_bottleneck import GhostBottleneck
 from .ghost_module import GhostModule
@@ -21,5 +22,6 @@ __all__ = [
     'MobileViTAttention',
     'SqueezeExcite',
     'attach_attention',
+    'fold_norms',
     'ghostify',
 ]

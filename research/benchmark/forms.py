@@ -89,7 +89,7 @@ def prepare(model, form, image, folder, threads):
         format, suffix = RUNTIMES[form]
         module = copy.deepcopy(model.module)
         if model.deploys:
-            to_deploy_form(module, form)
+            module = to_deploy_form(module, form)
         file = (folder / form).with_suffix(suffix)
         export_module(module, image, file, format)
         run = partial(load_exported(file, threads), image.numpy())

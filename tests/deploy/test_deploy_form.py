@@ -4,11 +4,11 @@ import pytest
 import torch
 from helpers import randomise, settle
 from mmcv.cnn import ConvModule
+from mmghost.deploy.packed_bottleneck import PackedBottleneck
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.deploy import TARGETS
-from mmghost.deploy.packed_bottleneck import PackedBottleneck
 from mmghost.layers import GhostBottleneck, attach_attention
 
 ALL = (0, 1, 2, 3, 4, 5)

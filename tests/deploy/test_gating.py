@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from mmghost.deploy.gating import (
     MOST_REPEATED,
     _spread,
@@ -9,6 +8,7 @@ from mmghost.deploy.gating import (
     interpolated_gate,
     spread_gate,
 )
+
 from mmghost.layers import DFCAttention
 
 

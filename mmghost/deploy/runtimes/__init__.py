@@ -1,4 +1,3 @@
-from .export_module import FORMATS, export_module
-from .load_exported import load_exported
+from .formats import FORMATS, check_export, export_module, load_exported
 
-__all__ = ['FORMATS', 'export_module', 'load_exported']
+__all__ = ['FORMATS', 'check_export', 'export_module', 'load_exported']

@@ -4,15 +4,13 @@ import json
 
 import numpy as np
 
-from .bicubic_products import BicubicProducts
-from .exact_nearest import ExactNearest
-from .packages import require
-from .quiet import quiet
+from .common import KEY, quiet, require
+from .upsampling import Upsampling
 
 SUFFIX = '.tflite'
+TARGET = 'litert'
 BESIDE = ()
 DYNAMIC = ()
-KEY = 'mmghost'
 
 
 def require_packages(to_export=True):
@@ -20,7 +18,7 @@ def require_packages(to_export=True):
 
 
 def write(module, example, file, dynamic, text, output_names):
-    with quiet(), ExactNearest(), BicubicProducts():
+    with quiet(), Upsampling(nearest=True):
         import litert_torch
 
         content = litert_torch.convert(module, (example,)).model_content()

@@ -1,20 +1,20 @@
 """ONNX files and ONNX Runtime."""
 
 import json
+import os
 
 import numpy as np
 import torch
 
-from .bicubic_products import BicubicProducts
-from .packages import require
-from .quiet import quiet
-from .trace import trace
+from .common import KEY, quiet, require, trace
+from .upsampling import Upsampling
 
 SUFFIX = '.onnx'
+TARGET = 'onnxruntime'
 BESIDE = ()
 DYNAMIC = ('batch', 'size')
 AXIS_NAMES = {0: 'batch', 2: 'height', 3: 'width'}
-KEY = 'mmghost'
+_WEIGHTED = ('Conv', 'Gemm', 'MatMul')
 
 
 def require_packages(to_export=True):
@@ -22,7 +22,7 @@ def require_packages(to_export=True):
 
 
 def to_onnx(module, example, dynamic, text, output_names):
-    """Translate a module; see :func:`mmghost.deploy.runtimes.export_module`.
+    """Translate a module; see :func:`.formats.export_module`.
 
     Returns:
         onnx.ModelProto: The model, ``text`` in its metadata.
@@ -50,12 +50,96 @@ def to_onnx(module, example, dynamic, text, output_names):
 
 
 def write(module, example, file, dynamic, text, output_names):
-    from .onnx_order import compute_maps_in_order
-
-    with BicubicProducts():
+    with Upsampling():
         model = to_onnx(module, example, dynamic, text, output_names)
-    compute_maps_in_order(model)
+    _compute_maps_in_order(model)
     file.write_bytes(model.SerializeToString())
+
+
+def _compute_maps_in_order(model):
+    """Have a network's maps computed in their order, each put out while it is in the caches.
+
+    ONNX Runtime begins with what the last node of a file needs that no other node follows; a
+    reordering to NCHW that it appends comes after them all. So what makes an output goes to the
+    end, the last output first. One that is no node of its own becomes a reshape to its own shape.
+
+    Args:
+        model (onnx.ModelProto): The model, changed in place. Outputs other than maps, which have
+            four dimensions, stay as they are.
+    """
+    graph = model.graph
+    outputs = [value for value in graph.output if len(value.type.tensor_type.shape.dim) == 4]
+    consumed = {name for node in graph.node for name in node.input}
+    makers = {name: node for node in graph.node for name in node.output}
+    for value in reversed(outputs[1:]):
+        node = makers.get(value.name)
+        if node is None:  # a constant
+            continue
+        if node.op_type == 'Gather' and value.name not in consumed:
+            graph.node.remove(node)
+        else:
+            node = _reshape_to_itself(graph, value.name)
+        graph.node.append(node)
+
+
+def _reshape_to_itself(graph, name):
+    raw, shape = f'{name}_computed', f'{name}_shape'
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, other in enumerate(names):
+                if other == name:
+                    names[index] = raw
+    from onnx import helper, numpy_helper
+
+    graph.initializer.append(numpy_helper.from_array(np.zeros(4, np.int64), shape))
+    return helper.make_node('Reshape', [raw, shape], [name], name=f'{name}_reshape')
+
+
+def quantize(file, images):
+    """Let the network of an ONNX file compute in 8-bit integers, in place.
+
+    What comes after the last layer with weights, such as decoding and non-maximum suppression,
+    stays in single precision.
+
+    Args:
+        file (Path): The file.
+        images (Iterable[Tensor]): Inputs that show which values there are.
+    """
+    import onnx
+    from onnxruntime import quantization
+
+    class Reader(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.images = iter(images)
+
+        def get_next(self):
+            image = next(self.images, None)
+            return None if image is None else {'image': image.numpy()}
+
+    partial = file.with_name(f'int8-{file.name}')
+    with quiet():
+        quantization.quantize_static(
+            file,
+            partial,
+            Reader(),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=_tail(onnx.load(file).graph),
+        )
+    os.replace(partial, file)
+
+
+def _tail(graph):
+    """Name the nodes whose outputs no layer with weights uses."""
+    used, tail = set(), []
+    for node in reversed(graph.node):
+        if node.op_type in _WEIGHTED or used.intersection(node.output):
+            used.update(node.input)
+        else:
+            tail.append(node.name)
+    return tail
 
 
 class Exported:

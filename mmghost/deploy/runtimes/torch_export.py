@@ -5,13 +5,12 @@ import json
 
 import torch
 
-from .packages import require_exporting_torch
-from .trace import trace
+from .common import KEY, require_exporting_torch, trace
 
 SUFFIX = '.pt2'
+TARGET = 'torch'
 BESIDE = ()
 DYNAMIC = ('batch', 'size')
-KEY = 'mmghost'
 
 
 def require_packages(to_export=True):

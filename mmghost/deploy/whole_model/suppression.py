@@ -1,6 +1,7 @@
 """Non-maximum suppression with outputs of fixed size, in two ways that choose the same boxes."""
 
 import torch
+import torch.nn.functional as F
 
 
 def suppress_by_operator(boxes, scores, labels, iou_threshold, count):
@@ -20,10 +21,12 @@ def suppress_by_operator(boxes, scores, labels, iou_threshold, count):
     from torchvision.ops import nms
 
     columns = torch.arange(boxes.shape[0])[:, None].expand_as(labels)
-    apart = _put_apart(boxes, scores, columns, labels)
-    flat = scores.flatten()
-    kept = nms(apart.flatten(0, 1), flat, iou_threshold)
-    kept = torch.zeros_like(flat).index_put((kept,), flat[kept])
+    apart = _put_apart(boxes, scores, columns, labels).flatten(0, 1)
+    # torch.export is told by torchvision that two boxes are kept at least, so two are added
+    added = apart.max() + apart.new_tensor([[1.0, 1.0, 2.0, 2.0], [3.0, 3.0, 4.0, 4.0]])
+    flat = F.pad(scores.flatten(), (0, 2))
+    kept = nms(torch.cat([apart, added]), flat, iou_threshold)
+    kept = torch.zeros_like(flat).index_put((kept,), flat[kept])[:-2]
     scores, chosen = kept.view_as(scores).topk(count)
     return chosen, scores
 

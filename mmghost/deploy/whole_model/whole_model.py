@@ -1,7 +1,6 @@
 """The whole model of any of the three tasks as a plain function of the image."""
 
-from mmghost.deploy.deploy_form import to_deploy_form
-
+from ..deploy_form import to_deploy_form
 from .classification import WholeClassifier
 from .detection import WholeDetector
 from .normalization import Normalization, Normalized

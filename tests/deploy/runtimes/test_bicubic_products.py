@@ -1,9 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
-
 from mmghost.deploy.runtimes.bicubic_products import BicubicProducts
+from torch.utils.flop_counter import FlopCounterMode
 
 
 @pytest.mark.parametrize('length', [1, 2, 3, 7, 16])

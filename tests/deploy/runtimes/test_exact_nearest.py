@@ -1,7 +1,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-
 from mmghost.deploy.runtimes.exact_nearest import ExactNearest
 
 

@@ -1,4 +1,4 @@
-"""Ghost modules and bottlenecks on packed maps, see :mod:`mmghost.deploy.packing`."""
+"""Ghost modules and bottlenecks on packed maps, see :mod:`.layouts`."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch import nn
 from mmghost.utils import are_static
 
 from .gating import can_spread_gate, spread_gate
-from .packing import EMPTY, ghost_layouts, pack_depthwise, pack_pointwise
+from .layouts import EMPTY, ghost_layouts, pack_depthwise, pack_pointwise
 
 
 class PackedGhostModule(nn.Module):
@@ -33,7 +33,7 @@ class PackedGhostModule(nn.Module):
 
     def __init__(self, module, in_layouts, target):
         super().__init__()
-        primary, cheap = module.primary_conv.conv, module.cheap_operation.conv
+        primary, cheap = module.primary_conv, module.cheap_operation
         count = primary.out_channels
         intrinsic, ghost, mixed = ghost_layouts(count, module.out_channels, target)
         self.layouts = [layout for layout in (intrinsic, ghost, mixed) if layout]
@@ -60,10 +60,10 @@ class PackedGhostModule(nn.Module):
 class PackedPointwise(nn.Module):
     """A 1x1 convolution of a map in parts: one for each part, added up before the activation."""
 
-    def __init__(self, conv, in_layouts, layout):
+    def __init__(self, layer, in_layouts, layout):
         super().__init__()
-        self.convs = nn.ModuleList(pack_pointwise(conv, part, layout) for part in in_layouts)
-        self.relu = len(in_layouts) > 1 and conv.relu
+        self.convs = nn.ModuleList(pack_pointwise(layer, part, layout) for part in in_layouts)
+        self.relu = len(in_layouts) > 1 and layer.with_activation
         if len(in_layouts) > 1:
             for packed in self.convs:
                 packed.relu = False
@@ -119,7 +119,7 @@ class PackedBottleneck(nn.Module):
             )
         if strided:
             self.depthwise = nn.ModuleList(
-                pack_depthwise(block.depthwise.conv, layout) for layout in layouts
+                pack_depthwise(block.depthwise, layout) for layout in layouts
             )
         if squeezed:
             self.se = PackedSqueeze(block.se, expanded)
@@ -132,8 +132,8 @@ class PackedBottleneck(nn.Module):
             self.shortcut = nn.Identity()
         else:
             self.shortcut = nn.Sequential(
-                pack_depthwise(block.shortcut[0].conv, in_layout),
-                pack_pointwise(block.shortcut[1].conv, in_layout, self.layout),
+                pack_depthwise(block.shortcut[0], in_layout),
+                pack_pointwise(block.shortcut[1], in_layout, self.layout),
             )
 
     def forward(self, x):
@@ -174,9 +174,9 @@ class PackedSqueeze(nn.Module):
 
     def __init__(self, se, layout):
         super().__init__()
-        squeezed = list(range(se.reduce.conv.out_channels))
-        self.reduce = pack_pointwise(se.reduce.conv, layout, squeezed)
-        self.expand = pack_pointwise(se.expand.conv, squeezed, layout)
+        squeezed = list(range(se.reduce.out_channels))
+        self.reduce = pack_pointwise(se.reduce, layout, squeezed)
+        self.expand = pack_pointwise(se.expand, squeezed, layout)
         self.expand.weight.div_(6)
         self.expand.bias.div_(6).add_(0.5)
 
@@ -186,9 +186,9 @@ class PackedSqueeze(nn.Module):
 
 def _pack_attention(attention, in_layout, layout):
     attention = copy.deepcopy(attention)
-    attention.pointwise.conv = pack_pointwise(attention.pointwise.conv, in_layout, layout)
-    attention.horizontal.conv = pack_depthwise(attention.horizontal.conv, layout)
-    attention.vertical.conv = pack_depthwise(attention.vertical.conv, layout)
+    attention.pointwise = pack_pointwise(attention.pointwise, in_layout, layout)
+    attention.horizontal = pack_depthwise(attention.horizontal, layout)
+    attention.vertical = pack_depthwise(attention.vertical, layout)
     return attention
 
 

@@ -24,24 +24,9 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    'torch': None,
     'onnxruntime': Target(16, 16, 8, True, gating.blocked_gate, gating.blocked_scale),
     'openvino': Target(16, 16, 0, False, gating.interpolated_gate, gating.broadcast_scale),
     # Concatenates by copying where sizes are not known
     'openvino-dynamic': Target(1, 16, 0, False, gating.interpolated_gate, gating.broadcast_scale),
     'litert': Target(1, 16, 32, False, gating.block_broadcast_gate, gating.broadcast_scale),
 }
-
-#: The target of each format of exported files.
-FORMAT_TARGETS = {
-    'onnx': 'onnxruntime',
-    'openvino': 'openvino',
-    'litert': 'litert',
-    'torch-export': 'torch',
-}
-
-
-def choose_target(format, dynamic=()):
-    """Name the target of files of a format, ``dynamic`` telling what may differ in their inputs."""
-    target = FORMAT_TARGETS[format]
-    return f'{target}-dynamic' if dynamic and f'{target}-dynamic' in TARGETS else target

@@ -4,15 +4,20 @@ A layout is a list with the channel at each place, or ``EMPTY`` for a place that
 """
 
 import torch
+import torch.nn.functional as F
 from torch import nn
-
-from .inference_conv import InferenceConv2d
 
 EMPTY = -1
 
 
-class PackedConv2d(InferenceConv2d):
-    """A convolution of packed maps."""
+class PackedConv2d(nn.Conv2d):
+    """A convolution of packed maps, and ReLU where ``relu`` is set."""
+
+    relu = False
+
+    def forward(self, x):
+        out = super().forward(x)
+        return F.relu(out) if self.relu else out
 
 
 def ghost_layouts(intrinsic_channels, out_channels, target):
@@ -47,25 +52,28 @@ def natural_order(layout):
     return None if places == list(range(len(layout))) else places
 
 
-def pack_conv(conv, layout):
-    """Rewrite a convolution's outputs."""
-    return _conv_like(conv, _take(conv.weight, layout), _take(_bias(conv), layout))
+def pack_conv(layer, layout):
+    """Rewrite the outputs of a ConvModule whose norm is folded."""
+    conv = layer.conv
+    return _packed(layer, _take(conv.weight, layout), _take(_bias(conv), layout))
 
 
-def pack_pointwise(conv, in_layout, layout):
-    """Rewrite a 1x1 convolution's inputs and outputs."""
+def pack_pointwise(layer, in_layout, layout):
+    """Rewrite the inputs and outputs of one with a 1x1 convolution."""
+    conv = layer.conv
     weight = _take(_take(conv.weight, layout).transpose(0, 1), in_layout).transpose(0, 1)
-    return _conv_like(conv, weight, _take(_bias(conv), layout))
+    return _packed(layer, weight, _take(_bias(conv), layout))
 
 
-def pack_depthwise(conv, layout, passed=()):
-    """Rewrite a depthwise convolution, copying the places ``passed`` instead."""
+def pack_depthwise(layer, layout, passed=()):
+    """Rewrite one with a depthwise convolution, copying the places ``passed`` instead."""
+    conv = layer.conv
     weight, bias = _take(conv.weight, layout), _take(_bias(conv), layout)
     for place in passed:
         weight[place] = 0
         weight[place, :, weight.size(2) // 2, weight.size(3) // 2] = 1
         bias[place] = 0
-    return _conv_like(conv, weight, bias)
+    return _packed(layer, weight, bias)
 
 
 def _pad(layout, block):
@@ -83,9 +91,10 @@ def _take(tensor, layout):
     return taken
 
 
-def _conv_like(conv, weight, bias):
+def _packed(layer, weight, bias):
+    conv = layer.conv
     groups = 1 if conv.groups == 1 else weight.size(0)
-    packed = nn.Conv2d(
+    packed = PackedConv2d(
         weight.size(1) * groups,
         weight.size(0),
         conv.kernel_size,
@@ -97,4 +106,5 @@ def _conv_like(conv, weight, bias):
     )
     packed.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
     packed.bias = nn.Parameter(bias, requires_grad=False)
-    return PackedConv2d(packed, conv.relu).eval()
+    packed.relu = layer.with_activation
+    return packed.eval()

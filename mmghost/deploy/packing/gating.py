@@ -75,7 +75,7 @@ def spread_gate(attention, x):
     inputs are, by whole factors, and it is dilated as much and strided: all of it in blocks.
 
     Args:
-        attention (DFCAttention): The attention.
+        attention (DFCAttention): The attention, whose layers are plain convolutions.
         x (Tensor): Its input, ``(N, in_channels, H, W)``.
 
     Returns:
@@ -83,8 +83,8 @@ def spread_gate(attention, x):
     """
     height, width = x.shape[-2:]
     mixed = attention.pointwise(attention.downsample(x))
-    mixed = _upsampled_conv(attention.horizontal.conv, mixed, 1, width)
-    return attention.to_gate(_upsampled_conv(attention.vertical.conv, mixed, 0, height))
+    mixed = _upsampled_conv(attention.horizontal, mixed, 1, width)
+    return attention.to_gate(_upsampled_conv(attention.vertical, mixed, 0, height))
 
 
 def _upsampled_conv(conv, x, axis, length):

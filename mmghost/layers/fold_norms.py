@@ -1,6 +1,6 @@
 """Batch norms folded into the convolutions before them."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 
 from mmcv.cnn import ConvModule
 from mmcv.cnn.bricks.conv2d_adaptive_padding import Conv2dAdaptivePadding
@@ -9,22 +9,17 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from .inference_conv import InferenceConv2d
-
 #: Convolutions that use their weights as they are
-PLAIN = (nn.Conv2d, Conv2d, Conv2dAdaptivePadding, InferenceConv2d)
+PLAIN = (nn.Conv2d, Conv2d, Conv2dAdaptivePadding)
 
 
 def fold_norms(model):
-    """Fold batch norms and flatten ConvModules, in place.
+    """Fold batch norms into the convolutions before them, in place.
 
     A batch norm is folded where it surely follows a convolution: in a ConvModule by its order, and
-    elsewhere where it is the next child of the same module. What may use its weights otherwise
-    stays as it is, and so do convolutions that several norms follow, norms without running
-    statistics, and what has hooks.
-
-    A ConvModule without a norm becomes a plain sequence of its convolution and activation, see
-    :class:`InferenceConv2d`, whose weights keep their names.
+    elsewhere where it is the next child of the same module; an identity takes its place, and the
+    convolution gets a bias. What may use its weights otherwise stays as it is, and so do
+    convolutions that several norms follow, norms without running statistics, and what has hooks.
 
     Args:
         model (nn.Module): The model, in evaluation mode.
@@ -45,17 +40,15 @@ def fold_norms(model):
             if _can_fold(conv, norm) and owners[id(conv.weight)] == 1:
                 _fold(conv, norm)
                 parent._modules[norm_name] = nn.Identity()
-    for parent in list(model.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, ConvModule) and _is_plain(child):
-                parent._modules[name] = _sequence(child)
     return model
 
 
 def _neighbours(parent):
     if isinstance(parent, ConvModule):
-        order = ''.join(part[0] for part in parent.order)
-        return [('conv', parent.norm_name)] if parent.with_norm and 'cn' in order else []
+        follows = parent.with_norm and 'cn' in ''.join(part[0] for part in parent.order)
+        # Which folds by itself, anew in every call
+        by_itself = getattr(parent, 'efficient_conv_bn_eval_forward', None)
+        return [('conv', parent.norm_name)] if follows and not by_itself else []
     names = list(parent._modules)
     return zip(names, names[1:])
 
@@ -63,7 +56,6 @@ def _neighbours(parent):
 def _can_fold(conv, norm):
     return (
         type(conv) in PLAIN
-        and not getattr(conv, 'relu', False)
         and isinstance(norm, _BatchNorm)
         and norm.running_mean is not None
         and norm.num_features == conv.out_channels
@@ -86,26 +78,3 @@ def _fold(conv, norm):
 
 def _has_hooks(*modules):
     return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
-
-
-def _is_plain(module):
-    parts = [module.conv, *([module.activate] if module.with_activation else [])]
-    return (
-        type(module).forward is ConvModule.forward
-        and 'forward' not in vars(module)
-        and not _has_hooks(module, *parts)
-        and isinstance(module.norm, (nn.Identity, type(None)))
-        and not module.with_explicit_padding
-        and module.order == ('conv', 'norm', 'act')
-    )
-
-
-def _sequence(module):
-    conv, activate = module.conv, module.activate if module.with_activation else None
-    fused = type(conv) is nn.Conv2d and 'weight' in conv._parameters
-    if fused:
-        conv = InferenceConv2d(conv, relu=type(activate) is nn.ReLU)
-    layers = OrderedDict(conv=conv)
-    if activate is not None and not (fused and conv.relu):
-        layers['activate'] = activate
-    return nn.Sequential(layers)
