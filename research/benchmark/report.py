@@ -13,21 +13,10 @@ from mmghost.utils.outputs import check_file
 
 #: Where the files of results are
 BENCHMARKS = Path(__file__).parent.parent / 'benchmarks'
-KEYS = set(
-    [
-        'title',
-        'command',
-        'task',
-        'against',
-        'width',
-        'threads',
-        'rounds',
-        'device',
-        'environment',
-        'machine',
-        'settings',
-    ]
-)
+KEYS = {
+    *('title', 'command', 'task', 'against', 'width', 'threads', 'rounds', 'device'),
+    *('environment', 'machine', 'settings'),
+}
 
 _HEAD = """\
 # Performance
