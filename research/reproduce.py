@@ -214,6 +214,19 @@ def _moved(node, data_root):
     return below(node, data_root) if isinstance(node, str) else node
 
 
+def check_launch(launch):
+    """Raise a ValueError or TypeError if mim's options do not go together."""
+    check_int('gpus', launch.gpus, 1)
+    if launch.launcher == 'none' and launch.gpus > 1:
+        raise ValueError(f'{launch.gpus} GPUs need --launcher pytorch or slurm.')
+    if launch.launcher == 'slurm' and not (launch.partition and launch.gpus_per_node):
+        raise ValueError('--launcher slurm needs --partition and --gpus-per-node.')
+    if launch.launcher != 'slurm':
+        for name in ('gpus_per_node', 'cpus_per_task', 'partition', 'srun_args'):
+            if getattr(launch, name) is not None:
+                raise ValueError(f'--{name.replace("_", "-")} is for --launcher slurm.')
+
+
 def launch_words(launch):
     """list[str]: mim's options that say how to start a run."""
     if launch.launcher == 'none':
@@ -302,6 +315,7 @@ def learning_curve(work_dir):
 
 def reproduce(args, console):
     """Do what a command line asks for; tell whether all of it is recorded, or planned, now."""
+    check_launch(args)
     runs = plan_runs(args.tables, args.rows, args.seeds, args.work_dir, args.results)
     failed = {}
     for number, run in enumerate(runs, 1):
@@ -384,12 +398,7 @@ def parse_args():
     group.add_argument('--cpus-per-task', type=int, help="Slurm's")
     group.add_argument('--partition', help="Slurm's")
     group.add_argument('--srun-args', help="further words for srun, as one: '--time=2-0'")
-    args = parser.parse_args()
-    if args.launcher == 'none' and args.gpus != 1:
-        parser.error(f'{args.gpus} GPUs need --launcher pytorch or slurm')
-    if args.launcher == 'slurm' and not (args.partition and args.gpus_per_node):
-        parser.error('--launcher slurm needs --partition and --gpus-per-node')
-    return args
+    return parser.parse_args()
 
 
 def main():

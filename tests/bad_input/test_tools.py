@@ -300,17 +300,6 @@ WRITERS = [
     ),
     ('research.reproduce', ('v2-3', '--rows', '0'), "there is no row '0'"),
     ('research.reproduce', ('v2-3', '--seeds', '-1'), 'seed must be'),
-    ('research.reproduce', ('v2-3',), 'COCO 2017 belongs in data/coco'),
-    (
-        'research.reproduce',
-        ('v2-5', '--data-root', 'absent'),
-        'belongs in absent/ade/ADEChallengeData',
-    ),
-    (
-        'research.reproduce',
-        ('v1-3', '--data-root', 'taken'),
-        'CIFAR-10 (Python version) belongs in taken',
-    ),
     ('research.reproduce', ('v2-3', '--gpus', '0'), 'gpus must be an integer >= 1'),
     ('research.reproduce', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
     (
@@ -319,11 +308,6 @@ WRITERS = [
         'needs --partition and --gpus-per-node',
     ),
     ('research.reproduce', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
-    (
-        'research.reproduce',
-        ('fashion-transfer', '--rows', '3', '--results', 'out'),
-        'which has not been trained',
-    ),
     ('export.py', (*EXPORT, '-o', 'taken/out.pt2'), 'taken is not a folder'),
     ('export.py', (*EXPORT, '-o', 'out.onnx'), 'ends in .pt2, not as out.onnx'),
     *[
