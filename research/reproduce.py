@@ -59,27 +59,14 @@ _HELD = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator
 
 
 def read_tables():
-    """Read the tables that can be reproduced.
-
-    Returns:
-        dict[str, dict]: By name: ``v1-3`` is Table 3 of GhostNet, ``v2-3`` of GhostNetV2; the
-        comparison's have names of their own.
-    """
+    """dict[str, dict]: The tables by name; ``v1-3`` is Table 3 of GhostNet, ``v2-3`` of V2."""
     version = dict(GhostNet='v1', GhostNetV2='v2')
     papers = {f'{version[one["paper"]]}-{one["table"]}': one for one in load(PAPERS)}
     return {**papers, **{one['table']: one for one in load(COMPARISON)}}
 
 
 def choose_rows(rows, wanted=None):
-    """Choose rows of a table.
-
-    Args:
-        rows (Sequence[dict]): The table's.
-        wanted (Sequence[str], optional): Numbers from 1 on, or parts of names in either case.
-            Defaults to all.
-
-    Returns:
-        list[dict]: The rows that any of them is for, in the table's order.
+    """Choose rows of a table by numbers from 1 on, or parts of names in either case.
 
     Raises:
         ValueError: If one is for no row.
@@ -140,14 +127,7 @@ def run_name(config, options, seed):
 
 
 def plan_runs(names, rows, seeds, work_dirs, results):
-    """List the runs of tables, the first seed of all rows first.
-
-    Returns:
-        list[Run]: Each once, though several tables may have it.
-
-    Raises:
-        ValueError: If there is no such table or row.
-    """
+    """list[Run]: Those of tables, each once, the first seed of all rows first."""
     tables, ordered = read_tables(), []
     for seed in seeds or ():
         check_int('seed', seed, 0)
@@ -234,6 +214,19 @@ def _moved(node, data_root):
     return below(node, data_root) if isinstance(node, str) else node
 
 
+def check_launch(launch):
+    """Raise a ValueError or TypeError if mim's options do not go together."""
+    check_int('gpus', launch.gpus, 1)
+    if launch.launcher == 'none' and launch.gpus > 1:
+        raise ValueError(f'{launch.gpus} GPUs need --launcher pytorch or slurm.')
+    if launch.launcher == 'slurm' and not (launch.partition and launch.gpus_per_node):
+        raise ValueError('--launcher slurm needs --partition and --gpus-per-node.')
+    if launch.launcher != 'slurm':
+        for name in ('gpus_per_node', 'cpus_per_task', 'partition', 'srun_args'):
+            if getattr(launch, name) is not None:
+                raise ValueError(f'--{name.replace("_", "-")} is for --launcher slurm.')
+
+
 def launch_words(launch):
     """list[str]: mim's options that say how to start a run."""
     if launch.launcher == 'none':
@@ -311,12 +304,7 @@ def _metrics(record):
 
 
 def learning_curve(work_dir):
-    """Collect the validations of a training, of all its parts.
-
-    Returns:
-        list[dict]: ``step``, the epoch or iteration, and the metrics, in order; of a step that was
-        done twice, the later.
-    """
+    """list[dict]: ``step``, the epoch or iteration, and the metrics of each validation."""
     found = {}
     for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for record in read_scalars(file):
@@ -326,11 +314,8 @@ def learning_curve(work_dir):
 
 
 def reproduce(args, console):
-    """Do what a command line asks for.
-
-    Returns:
-        bool: Whether every row that was asked for is recorded now.
-    """
+    """Do what a command line asks for; tell whether all of it is recorded, or planned, now."""
+    check_launch(args)
     runs = plan_runs(args.tables, args.rows, args.seeds, args.work_dir, args.results)
     failed = {}
     for number, run in enumerate(runs, 1):
@@ -413,12 +398,7 @@ def parse_args():
     group.add_argument('--cpus-per-task', type=int, help="Slurm's")
     group.add_argument('--partition', help="Slurm's")
     group.add_argument('--srun-args', help="further words for srun, as one: '--time=2-0'")
-    args = parser.parse_args()
-    if args.launcher == 'none' and args.gpus != 1:
-        parser.error(f'{args.gpus} GPUs need --launcher pytorch or slurm')
-    if args.launcher == 'slurm' and not (args.partition and args.gpus_per_node):
-        parser.error('--launcher slurm needs --partition and --gpus-per-node')
-    return args
+    return parser.parse_args()
 
 
 def main():

@@ -261,6 +261,14 @@ WRITERS = [
     ),
     ('research.reproduce', ('v2-3', '--rows', '0'), "there is no row '0'"),
     ('research.reproduce', ('v2-3', '--seeds', '-1'), 'seed must be'),
+    ('research.reproduce', ('v2-3', '--gpus', '0'), 'gpus must be an integer >= 1'),
+    ('research.reproduce', ('v2-3', '--gpus', '8'), '8 GPUs need --launcher pytorch or slurm'),
+    (
+        'research.reproduce',
+        ('v2-3', '--launcher', 'slurm'),
+        'needs --partition and --gpus-per-node',
+    ),
+    ('research.reproduce', ('v2-3', '--partition', 'gpu'), '--partition is for --launcher slurm'),
     ('export.py', (*EXPORT, '-o', 'taken/out.pt2'), 'taken is not a folder'),
     ('export.py', (*EXPORT, '-o', 'out.onnx'), 'ends in .pt2, not as out.onnx'),
     *[

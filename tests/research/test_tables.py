@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from helpers import ROOT
+from helpers import CONFIGS, RESEARCH, ROOT
 from mmengine.fileio import load
 from tool_runs import run_tool
 
@@ -46,7 +46,8 @@ def test_every_row_names_what_reproduces_it():
 
 def test_every_config_of_the_papers_data_sets_is_in_a_table():
     named = {row['config'] for table in load(PAPERS) for row in table['rows']}
-    ours = {str(path.relative_to(ROOT)) for path in ROOT.glob('**/configs/*/*.py')}
+    every = [*CONFIGS.rglob('*.py'), *RESEARCH.rglob('*.py')]
+    ours = {str(path.relative_to(ROOT)) for path in every}
     unnamed = {path for path in ours - named if 'fashion' not in path}
     assert unnamed == {
         'configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
