@@ -9,30 +9,25 @@ import torch
 import torch.nn.functional as F
 from mmengine.registry import DATASETS
 from mmengine.structures import InstanceData, PixelData
-from mmengine.utils import mkdir_or_exist
 
-from mmghost.utils import check_int
-
+_SCENES, _COLUMNS = 8, 2  # pairs at most, and those in a row
 _ZOOM = 3
 _GAP = 12  # pixels between the scenes
 _TITLE = 36  # pixels of the line above the scenes
 
 
-def draw_detections(config, checkpoint, out_file, count=8, columns=2, score_thr=0.3):
+def draw_detections(config, checkpoint, out_file, score_thr=0.3):
     """Draw ground truth and detections of the first test scenes of a config.
 
     Args:
         config (Config): A detection config; its test data set is drawn.
         checkpoint (str | Path): The trained weights.
         out_file (str | Path): The picture.
-        count (int): Scenes to draw, as many as there are at most. Defaults to 8.
-        columns (int): Pairs in a row. Defaults to 2.
         score_thr (float): Detections of a lower score are left out. Defaults to 0.3.
 
     Returns:
         Path: ``out_file``.
     """
-    _check_grid(count, columns)
     from mmdet.apis import inference_detector, init_detector
     from mmdet.structures import DetDataSample
     from mmdet.visualization import DetLocalVisualizer
@@ -42,7 +37,7 @@ def draw_detections(config, checkpoint, out_file, count=8, columns=2, score_thr=
     visualizer.dataset_meta = detector.dataset_meta
     dataset = DATASETS.build(config.test_dataloader.dataset)
     pairs = []
-    for index in range(min(count, len(dataset))):
+    for index in range(min(_SCENES, len(dataset))):
         info = dataset.get_data_info(index)
         truth = InstanceData(
             bboxes=torch.tensor([box['bbox'] for box in info['instances']]).reshape(-1, 4),
@@ -59,20 +54,19 @@ def draw_detections(config, checkpoint, out_file, count=8, columns=2, score_thr=
             pred_score_thr=score_thr,
         )
         pairs.append(visualizer.get_image())
-    return _write(_grid(pairs, columns, 'detections'), out_file)
+    return _write(_grid(pairs, 'detections'), out_file)
 
 
-def draw_masks(config, checkpoint, out_file, count=8, columns=2):
+def draw_masks(config, checkpoint, out_file):
     """Draw true and predicted masks of the first test scenes of a config.
 
     Args:
         config (Config): A segmentation config; its test data set is drawn.
-        checkpoint, out_file, count, columns: As in :func:`draw_detections`.
+        checkpoint, out_file: As in :func:`draw_detections`.
 
     Returns:
         Path: ``out_file``.
     """
-    _check_grid(count, columns)
     from mmseg.apis import inference_model, init_model
     from mmseg.structures import SegDataSample
     from mmseg.visualization import SegLocalVisualizer
@@ -82,7 +76,7 @@ def draw_masks(config, checkpoint, out_file, count=8, columns=2):
     visualizer.dataset_meta = segmentor.dataset_meta
     dataset = DATASETS.build(config.test_dataloader.dataset)
     pairs = []
-    for index in range(min(count, len(dataset))):
+    for index in range(min(_SCENES, len(dataset))):
         sample = dataset[index]['data_samples']
         found = inference_model(segmentor, sample.img_path)
         image = mmcv.imrescale(mmcv.imread(sample.img_path, channel_order='rgb'), _ZOOM)
@@ -95,25 +89,18 @@ def draw_masks(config, checkpoint, out_file, count=8, columns=2):
             )
             halves.append(visualizer.get_image())
         pairs.append(np.hstack(halves))
-    return _write(_grid(pairs, columns, 'predicted masks'), out_file)
-
-
-def _check_grid(count, columns):
-    check_int('count', count, 1)
-    check_int('columns', columns, 1)
+    return _write(_grid(pairs, 'predicted masks'), out_file)
 
 
 def _write(picture, out_file):
-    mkdir_or_exist(Path(out_file).parent)
     mmcv.imwrite(np.ascontiguousarray(picture[..., ::-1]), str(out_file))
     return Path(out_file)
 
 
-def _grid(pairs, columns, found):
+def _grid(pairs, found):
     """Stack (truth | what is found) pairs of one size, with a title above each column."""
     height, width = pairs[0].shape[:2]
-    rows = -(-len(pairs) // columns)
-    columns = min(columns, len(pairs))
+    rows, columns = -(-len(pairs) // _COLUMNS), min(_COLUMNS, len(pairs))
     canvas = np.full(
         (_TITLE + rows * (height + _GAP), columns * (width + _GAP) - _GAP, 3), 255, np.uint8
     )

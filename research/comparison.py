@@ -50,14 +50,7 @@ results are of.
 
 
 def read_comparison(results=RESULTS):
-    """Read the comparison's tables with our results in them.
-
-    Args:
-        results (str | Path): The folder of results.
-
-    Returns:
-        list[dict]: As in comparison.yml, each row with its ``runs``.
-    """
+    """list[dict]: The tables of comparison.yml, each row with its ``runs`` of a folder."""
     runs, tables = read_results(results), load(COMPARISON)
     for table in tables:
         for row in table['rows']:
@@ -168,14 +161,7 @@ def _machines(tables):
 
 
 def comparison_page(tables):
-    """Write our results as a Markdown page.
-
-    Args:
-        tables (Sequence[dict]): See :func:`read_comparison`.
-
-    Returns:
-        str: The page; without results it says how to make them.
-    """
+    """Write tables as a Markdown page; without results it says how to make them."""
     missing = [
         table['table']
         for table in tables
@@ -211,15 +197,9 @@ def _curve(runs, column):
 
 
 def draw_learning_curves(tables):
-    """Draw the validations: a panel for each metric of a table, a line for each row.
+    """Draw the validations, a panel for each metric of a table, a line for each row, as a PNG.
 
     A line is the mean over the seeds, its shadow reaches from the least to the most.
-
-    Args:
-        tables (Sequence[dict]): See :func:`read_comparison`.
-
-    Returns:
-        bytes: A PNG.
     """
     panels = []
     for table in tables:

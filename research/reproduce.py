@@ -59,27 +59,14 @@ _HELD = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator
 
 
 def read_tables():
-    """Read the tables that can be reproduced.
-
-    Returns:
-        dict[str, dict]: By name: ``v1-3`` is Table 3 of GhostNet, ``v2-3`` of GhostNetV2; the
-        comparison's have names of their own.
-    """
+    """dict[str, dict]: The tables by name; ``v1-3`` is Table 3 of GhostNet, ``v2-3`` of V2."""
     version = dict(GhostNet='v1', GhostNetV2='v2')
     papers = {f'{version[one["paper"]]}-{one["table"]}': one for one in load(PAPERS)}
     return {**papers, **{one['table']: one for one in load(COMPARISON)}}
 
 
 def choose_rows(rows, wanted=None):
-    """Choose rows of a table.
-
-    Args:
-        rows (Sequence[dict]): The table's.
-        wanted (Sequence[str], optional): Numbers from 1 on, or parts of names in either case.
-            Defaults to all.
-
-    Returns:
-        list[dict]: The rows that any of them is for, in the table's order.
+    """Choose rows of a table by numbers from 1 on, or parts of names in either case.
 
     Raises:
         ValueError: If one is for no row.
@@ -140,14 +127,7 @@ def run_name(config, options, seed):
 
 
 def plan_runs(names, rows, seeds, work_dirs, results):
-    """List the runs of tables, the first seed of all rows first.
-
-    Returns:
-        list[Run]: Each once, though several tables may have it.
-
-    Raises:
-        ValueError: If there is no such table or row.
-    """
+    """list[Run]: Those of tables, each once, the first seed of all rows first."""
     tables, ordered = read_tables(), []
     for seed in seeds or ():
         check_int('seed', seed, 0)
@@ -311,12 +291,7 @@ def _metrics(record):
 
 
 def learning_curve(work_dir):
-    """Collect the validations of a training, of all its parts.
-
-    Returns:
-        list[dict]: ``step``, the epoch or iteration, and the metrics, in order; of a step that was
-        done twice, the later.
-    """
+    """list[dict]: ``step``, the epoch or iteration, and the metrics of each validation."""
     found = {}
     for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for record in read_scalars(file):
@@ -326,11 +301,7 @@ def learning_curve(work_dir):
 
 
 def reproduce(args, console):
-    """Do what a command line asks for.
-
-    Returns:
-        bool: Whether every row that was asked for is recorded now.
-    """
+    """Do what a command line asks for; tell whether all of it is recorded, or planned, now."""
     runs = plan_runs(args.tables, args.rows, args.seeds, args.work_dir, args.results)
     failed = {}
     for number, run in enumerate(runs, 1):

@@ -120,15 +120,7 @@ def _count(name, options, size, part, operators):
 
 
 def measure_row(row):
-    """Count the parameters and multiply-adds of a row of papers.yml.
-
-    Args:
-        row (dict): The row, whose config is a path from the repository's root or, for one of the
-            mm packages, ``package::path``.
-
-    Returns:
-        Complexity: Of what the row counts.
-    """
+    """Complexity: Parameters and multiply-adds of what a row of papers.yml counts."""
     return _count(
         row.get('counted', row['config']),
         json.dumps(row.get('options', {})),  # hashable
@@ -141,14 +133,9 @@ def measure_row(row):
 def compare_latencies(rows, benchmarks):
     """Put rows' latencies over the first row's, as ratios carry over to other machines.
 
-    Args:
-        rows (Sequence[dict]): A table's.
-        benchmarks (Sequence[dict]): The first one counts that timed all of these models, in one
-            setting, in LiteRT.
-
     Returns:
-        dict[str, tuple[float, float]]: The paper's ratio and the measured one, by config, less
-        the first row's; empty if no benchmark has timed them all.
+        dict[str, tuple[float, float]]: The paper's ratio and that of the first benchmark that timed
+        all of the models in LiteRT, by config; empty if there is none.
     """
     told = {r['config']: float(r['cells']['latency']) for r in rows if 'latency' in r['cells']}
     for benchmark in benchmarks:

@@ -90,19 +90,7 @@ NETWORKS = {
 
 
 def build_model(name, width):
-    """Build a network.
-
-    Args:
-        name (str): One of :data:`NETWORKS`, or a config of any of the mm packages: a file, or
-            ``package::path``.
-        width (float): Factor on the channels of the backbone.
-
-    Returns:
-        Model: The network.
-
-    Raises:
-        ValueError: If there is no such network, or it does not run on images alone.
-    """
+    """Build a network of :data:`NETWORKS`, or of a config: a file, or ``package::path``."""
     if is_config(name):
         whole = build_whole_model(name, width)
         if not whole.takes_images_alone:

@@ -14,19 +14,9 @@ from mmghost.utils.outputs import check_file
 #: Where the files of results are
 BENCHMARKS = Path(__file__).parent.parent / 'benchmarks'
 KEYS = {
-    'title',
-    'command',
-    'task',
-    'against',
-    'width',
-    'threads',
-    'rounds',
-    'device',
-    'environment',
-    'machine',
-    'settings',
+    *('title', 'command', 'task', 'against', 'width', 'threads', 'rounds', 'device'),
+    *('environment', 'machine', 'settings'),
 }
-
 
 _HEAD = """\
 # Performance
@@ -63,14 +53,7 @@ class Table(NamedTuple):
 
 
 def spread(values):
-    """Summarise values.
-
-    Args:
-        values (Sequence[float]): One or more.
-
-    Returns:
-        Spread: Of them.
-    """
+    """Spread: Of one value or more."""
     if len(values) == 1:
         return Spread(*values * 3)
     low, _, high = quantiles(values, n=4, method='inclusive')
@@ -156,11 +139,7 @@ def tables(benchmark):
 
 
 def describe(benchmark):
-    """Say where and how a benchmark was taken.
-
-    Returns:
-        str: A sentence or two.
-    """
+    """str: Where and how a benchmark was taken."""
     environment = dict(benchmark['environment'])
     processor, cores = environment.pop('processor'), environment.pop('cores')
     gpu = environment.pop('gpu', None)
@@ -178,11 +157,7 @@ def describe(benchmark):
 
 
 def to_rich(table):
-    """Lay a table out for a terminal.
-
-    Returns:
-        rich.console.Group: Its title and itself.
-    """
+    """Lay a table out for a terminal, under its title."""
     rich = RichTable()
     for index, column in enumerate(table.columns):
         rich.add_column(column, justify='left' if index == 0 else 'right')
@@ -192,43 +167,29 @@ def to_rich(table):
 
 
 def check_results_file(file):
-    """Raise unless a file of results can be written, in place of another one at most.
-
-    Args:
-        file (str | Path): The file, which ends in .json.
-
-    Raises:
-        FileExistsError: If there is a file of something else.
-        IsADirectoryError, NotADirectoryError, PermissionError: If it cannot be written.
-        ValueError: If it does not end in .json.
-    """
+    """Raise an OSError or ValueError unless results can be written there, over others at most."""
     file = Path(file)
     check_file(file)
     if file.suffix != '.json':
         raise ValueError(f'results are written to a .json file, not to {file}.')
     if file.exists():
         try:
-            known = set(json.loads(file.read_text())) >= KEYS
-        except (TypeError, ValueError):
-            known = False
-        if not known:
-            raise FileExistsError(f'{file} exists and holds no benchmark: give another name.')
+            _read(file)
+        except (TypeError, ValueError) as error:
+            raise FileExistsError(f'{file} exists and holds no benchmark: {error}') from error
+
+
+def _read(file):
+    content = json.loads(file.read_text())
+    missing = KEYS - set(content)
+    if missing:
+        raise ValueError(f'{file} lacks {", ".join(sorted(missing))}.')
+    return content
 
 
 def read_benchmarks(folder=BENCHMARKS):
-    """Read the files of results, by their names.
-
-    Raises:
-        ValueError: If a file is no JSON or lacks something.
-    """
-    found = []
-    for path in sorted(Path(folder).glob('*.json')):
-        content = json.loads(path.read_text())
-        missing = KEYS - set(content)
-        if missing:
-            raise ValueError(f'{path} lacks {", ".join(sorted(missing))}.')
-        found.append(content)
-    return found
+    """list[dict]: The benchmarks of a folder, by file name; a file that is none is a ValueError."""
+    return [_read(path) for path in sorted(Path(folder).glob('*.json'))]
 
 
 def to_markdown(benchmarks):

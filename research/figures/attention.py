@@ -62,27 +62,14 @@ class AttentionMap(NamedTuple):
 def attention_maps(model, image, position, layers=None, full=None):
     """Give the decoupled attention at a position by layer, and full attention beside it.
 
-    GhostNetV2, Section 5.4 and Figure 6, "the decoupled attention produced by stacking vertical and
-    horizontal attentions". The paper does not say how the figure was made; this is how it is here:
+    GhostNetV2, Section 5.4 and Figure 6, which does not say how it was made. *Decoupled* is the
+    row of Eq. 3's F for the position, exactly: DFC attention is linear from the tokens z to what
+    the sigmoid takes, so that row is a gradient; shown is the sum of its absolute values over the
+    channels, as shares. *Full* is the softmax over the keys for the query at the position, the mean
+    over the heads, of a network trained with self-attention; or else, for want of one, the affinity
+    of the same tokens, see :func:`token_affinity`. docs/look_inside.md says more.
 
-    *Decoupled.* DFC attention sums weighted tokens z, Eqs. 4 and 5, in the released form a 1xK and
-    a Kx1 depthwise convolution with their batch norms (:class:`DFCAttention`). All of it, from the
-    tokens to what the sigmoid takes, is linear, so it has one matrix F as in Eq. 3, and its row for
-    the position is the gradient of a at the position with respect to all z: exact, no
-    approximation. A channel has a row of its own; shown is the sum of absolute weights over the
-    channels, as a share of the whole. Being learnt weights, they are the same for every image, and
-    for every position but for what the border cuts off.
-
-    *Full.* With ``full``, that of a second network that was trained with self-attention
-    (:class:`MobileViTAttention`, Table 1) in the same bottlenecks: the softmax over the keys for
-    the query at the position, the mean over the heads. Without it, nothing trained is full: the
-    affinity of the same tokens z stands for it, their cosine similarity to the token at the
-    position, negative ones counted as 0, as a share of the whole. It says which positions are alike
-    to the network, not what a trained full attention, or Eq. 3's own F, would attend to. (A softmax
-    of unprojected products would be no better: untrained, it gives nearly all to the token itself.)
-
-    Where the last stages are dilated, a position sees only every d-th row and column, and so the
-    map has only these.
+    Where the last stages are dilated, a position sees only every d-th row and column.
 
     Args:
         model (nn.Module): A detector, segmentor or classifier with DFC attention, in evaluation

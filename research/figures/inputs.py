@@ -37,20 +37,7 @@ def make_parser(description):
 
 
 def trained_model(config, checkpoint, cfg_options=None):
-    """Build a config's model and load its checkpoint.
-
-    Args:
-        config (str | Path): A detection, segmentation or classification config.
-        checkpoint (str | Path): Its checkpoint.
-        cfg_options (dict, optional): Overrides of config values. Defaults to None.
-
-    Returns:
-        tuple[Config, nn.Module]: The config and the model, in evaluation mode.
-
-    Raises:
-        FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the checkpoint is of another model.
-    """
+    """tuple[Config, nn.Module]: A config, and its model with a checkpoint of it."""
     config, _ = read_config(config, cfg_options)
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)

@@ -95,14 +95,10 @@ class Similarity(NamedTuple):
 def feature_similarity(model, images, layer=None, count=3):
     """Find similar maps of a layer, and predict one of each pair from the other.
 
-    GhostNet, Section 4.1.1 and Table 2. The paper takes three pairs of the first residual block of
-    ResNet-50, and learns a d x d depthwise kernel, the first map its input and the second its
-    output. Here the pairs are found by :func:`most_similar_pairs`, and the kernel is the exact
-    least-squares solution, zero padded, one kernel for all the images. It has a bias, on which the
-    paper says nothing, as the batch norm after a Ghost module's cheap operation gives it one. The
-    maps are taken as they are, as the paper says ("raw feature maps"), so an error is in squared
-    units of the layer's output; what part of the target's variance it is does not depend on units,
-    and is 1 - correlation^2 for d = 1.
+    GhostNet, Section 4.1.1 and Table 2, which learns a d x d depthwise kernel from the first map of
+    a pair to the second. Here the pairs are found by :func:`most_similar_pairs`, and the kernel is
+    the least-squares solution with a bias, zero padded, one for all images. The maps are taken as
+    they are, so an error is in squared units of the layer's output.
 
     A last, typical pair stands beside them: that of the median absolute correlation.
 
@@ -201,18 +197,16 @@ def most_similar_pairs(maps, count):
 
 
 def fit_kernel(source, target, size):
-    """Solve for the size x size kernel, and its bias, that best lead from one map to another.
+    """Solve for the kernel that best leads from one map to another, with zeros around it.
 
-    Linear least squares over all positions of all images; zeros around the source.
+    Linear least squares over all positions of all images.
 
     Args:
-        source (Tensor): ``(N, H, W)``, in double precision.
-        target (Tensor): Of the same shape.
+        source, target (Tensor): ``(N, H, W)``, in double precision.
         size (int): The kernel's size, odd.
 
     Returns:
-        tuple[Tensor, Tensor, Tensor]: The kernel, ``(size, size)``, the bias, and what they
-        predict, ``(N, H, W)``.
+        tuple[Tensor, Tensor, Tensor]: The kernel, its bias, and what they predict.
     """
     columns = F.unfold(source[:, None], size, padding=size // 2).transpose(1, 2).flatten(0, 1)
     columns = F.pad(columns, (0, 1), value=1)

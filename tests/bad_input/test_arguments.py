@@ -11,7 +11,6 @@ import mmghost.backbones as backbones
 import mmghost.layers as layers
 from demo.fashion_mnist import read_fashion_mnist
 from demo.fashion_scenes import make_fashion_scenes
-from demo.pictures import draw_detections, draw_masks
 from mmghost.checkpoint import convert_checkpoint, read_weights
 from mmghost.deploy import to_deploy_form
 from mmghost.utils import make_divisible
@@ -230,17 +229,6 @@ CALLS = [
     ),
     (read_fashion_mnist, dict(folder='.', split='train'), ('split', 'validation')),
     (read_weights, dict(source='absent.pth'), ('source', 3), ('source', None)),
-    *(
-        (
-            draw,
-            dict(config=None, checkpoint=None, out_file='out/picture.png'),
-            ('count', 0),
-            ('count', '8'),
-            ('columns', 0),
-            ('columns', 1.5),
-        )
-        for draw in (draw_detections, draw_masks)
-    ),
     (
         to_deploy_form,
         dict(model=nn.ReLU()),

@@ -197,9 +197,10 @@ def test_killed_and_started_again(place):
         json.loads((place / name / 'half_seed0.json').read_text()) for name in ('killed', 'whole')
     )
     assert killed['wall_time'] is None and whole['wall_time'] > 0
-    assert (
-        killed['learning_curve'] == whole['learning_curve'] and len(whole['learning_curve']) == 12
-    )
+    # The kill may have cut a validation off
+    curve = whole['learning_curve']
+    assert len(curve) == 12 and killed['learning_curve'][-1] == curve[-1]
+    assert all(point in curve for point in killed['learning_curve'])
     found, expected = (
         torch.load(place / f'w{name}/half_seed0/epoch_12.pth', weights_only=False)['state_dict']
         for name in ('killed', 'whole')
