@@ -10,13 +10,12 @@ from helpers import ROOT, exports
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
-from mmghost.deploy.evaluate_exported import evaluate_exported
 from settled_models import settle_model
 from tool_runs import run_tool
 
 from mmghost.deploy.differences import difference
 from mmghost.deploy.export_model import export_model
-from mmghost.deploy.exported_model import ExportedModel
+from mmghost.deploy.exported_model import ExportedModel, evaluate_exported
 from mmghost.deploy.runtimes import load_exported
 from mmghost.deploy.whole_model import whole_model
 
