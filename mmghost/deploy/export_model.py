@@ -73,8 +73,8 @@ def export_model(
         FileExistsError: If the file exists.
         FileNotFoundError: If the config or the checkpoint does not exist.
         ImportError: If a package that the format needs is missing.
-        RuntimeError: If the file's outputs are not PyTorch's.
-        ValueError: If the model or an option is not possible; the message says what is.
+        ValueError: If the model or an option is not possible (the message says what is), or the
+            file's outputs are not PyTorch's.
     """
     file = Path(file)
     check_export(file, format, dynamic)
@@ -154,10 +154,10 @@ def _check(exported, original, task, limit, image, name):
         found = exported(image.numpy())
     except Exception as error:
         reason = textwrap.shorten(str(error), 300)
-        raise RuntimeError(f'the file does not run on {where}: {reason}') from error
+        raise ValueError(f'the file does not run on {where}: {reason}') from error
     apart = difference(found, expected, task, size)
     if not apart <= limit:
-        raise RuntimeError(
+        raise ValueError(
             f"the file's outputs differ from PyTorch's by {apart:.1e} on {where}, more than "
             f'{limit}: it was not written.'
         )

@@ -1,9 +1,7 @@
 """Predictions on images: a picture each, a table and a json file."""
 
 import json
-import sys
 import tempfile
-import traceback
 from itertools import count
 from pathlib import Path
 
@@ -54,8 +52,6 @@ def predict_images(sources, task, config, checkpoint, out_dir, device=None, **op
             try:
                 encoded, found, content = _predict(predict, image)
             except Exception as error:
-                if sys.flags.dev_mode:
-                    traceback.print_exc()
                 failures[name] = str(error)
                 continue
             drawn = _free(out_dir, image.stem, '.jpg')

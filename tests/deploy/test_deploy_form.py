@@ -3,12 +3,11 @@ import copy
 import pytest
 import torch
 from helpers import randomise, settle
-from mmcv.cnn import ConvModule
-from mmghost.deploy.packed_bottleneck import PackedBottleneck
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
-from mmghost.deploy import TARGETS
+from mmghost.deploy import to_deploy_form
+from mmghost.deploy.packing import TARGETS, PackedBackbone
 from mmghost.layers import GhostBottleneck, attach_attention
 
 ALL = (0, 1, 2, 3, 4, 5)
@@ -23,10 +22,9 @@ def assert_same_function(backbone, *sizes, packed=False):
     inputs = [torch.randn(2, 3, *size, dtype=torch.double) for size in sizes]
     with torch.no_grad():
         expected = [backbone(x) for x in inputs]
-        for target in TARGETS:
-            deployed = copy.deepcopy(backbone)
-            deployed.switch_to_deploy(target)
-            assert has_packed_blocks(deployed) == (packed and target != 'torch')
+        for target in ('torch', *TARGETS):
+            deployed = to_deploy_form(copy.deepcopy(backbone), target)
+            assert isinstance(deployed, PackedBackbone) == (packed and target != 'torch')
             for x, outs in zip(inputs, expected):
                 for found, out in zip(deployed(x), outs):
                     assert out.std() > 1e-3
@@ -34,10 +32,6 @@ def assert_same_function(backbone, *sizes, packed=False):
             for x, outs in zip(inputs, expected):
                 for found, out in zip(deployed.float()(x.float()), outs):
                     assert relative_error(found, out) < 1e-4
-
-
-def has_packed_blocks(backbone):
-    return any(isinstance(module, PackedBottleneck) for module in backbone.modules())
 
 
 @pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
@@ -51,9 +45,9 @@ def has_packed_blocks(backbone):
 )
 def test_every_width(backbone_class, width):
     backbone = backbone_class(width, out_indices=ALL)
-    assert_same_function(backbone, (64, 64), (33, 49), (1, 1), (1, 5), packed=True)
+    assert_same_function(backbone, (64, 64), (33, 49), (1, 5), packed=True)
     backbone.switch_to_deploy()
-    assert not any(isinstance(m, (nn.BatchNorm2d, ConvModule)) for m in backbone.modules())
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in backbone.modules())
 
 
 @pytest.mark.parametrize('output_stride', [8, 16])
@@ -109,8 +103,8 @@ class DoubledGhostNet(GhostNet):
 
 
 class ReversedGhostNet(GhostNet):
-    def _maps(self, x):
-        return tuple(out.flip(1) for out in super()._maps(x))
+    def forward(self, x):
+        return tuple(out.flip(1) for out in super().forward(x))
 
 
 @pytest.mark.parametrize('backbone_class', [DoubledGhostNet, ReversedGhostNet])
@@ -123,10 +117,37 @@ def test_norms_without_statistics_stay():
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         expected = backbone(x)[0]
-        for target in TARGETS:
-            deployed = copy.deepcopy(backbone)
-            deployed.switch_to_deploy(target)
+        for target in ('torch', *TARGETS):
+            deployed = to_deploy_form(copy.deepcopy(backbone), target)
             assert relative_error(deployed(x)[0], expected) < 1e-4
+
+
+@pytest.mark.parametrize('part', ['', 'stem', 'stem.conv', 'stem.bn', 'stem.activate'])
+@pytest.mark.parametrize('target', ['torch', 'onnxruntime'])
+def test_hooks_stay(part, target):
+    backbone = settle(GhostNet(0.5)).float()
+    seen = []
+    backbone.get_submodule(part).register_forward_hook(
+        lambda *found: seen.append(torch.as_tensor(found[2][0]).clone())
+    )
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        backbone(x)
+        to_deploy_form(backbone, target)(x)
+    torch.testing.assert_close(*seen, rtol=1e-4, atol=1e-4)
+
+
+def test_backbones_inside_a_model():
+    """One that is used twice stays one."""
+    backbone = settle(GhostNetV2(0.5))
+    model = nn.ModuleDict(dict(first=backbone, second=nn.Sequential(backbone), other=GhostNet(0.5)))
+    x = torch.randn(1, 3, 33, 64).double()
+    with torch.no_grad():
+        expected = backbone(x)[0]
+        assert to_deploy_form(model, 'onnxruntime') is model
+        assert model['first'] is model['second'][0] is not backbone
+        assert relative_error(model['first'](x)[0], expected) < 1e-9
+    assert all(isinstance(model[name], PackedBackbone) for name in ('first', 'other'))
 
 
 def test_deployed_weights_load_into_a_deployed_backbone():
@@ -136,11 +157,6 @@ def test_deployed_weights_load_into_a_deployed_backbone():
     backbone.load_state_dict(source.state_dict())
     x = torch.randn(1, 3, 65, 33)
     assert torch.equal(backbone.eval()(x)[0], source(x)[0])
-
-
-def test_deploy_is_checked():
-    with pytest.raises(TypeError, match='deploy must be True or False'):
-        GhostNetV2(deploy='yes')
 
 
 def test_switching_twice_changes_nothing():

@@ -5,6 +5,7 @@ from helpers import exports, settle
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.deploy import to_deploy_form
 from mmghost.deploy.runtimes import export_module, load_exported
 
 onnx = pytest.importorskip('onnx')
@@ -21,7 +22,7 @@ def test_the_maps_are_computed_in_order(backbone_class, tmp_path):
     x = torch.randn(1, 3, 65, 64)
     with torch.no_grad():
         expected = backbone(x)
-    backbone.switch_to_deploy('onnxruntime')
+    backbone = to_deploy_form(backbone, 'onnxruntime')
     export_module(backbone, x, tmp_path / 'maps.onnx', 'onnx')
     makers = [node.output[0] for node in last_nodes(tmp_path / 'maps.onnx', 5)]
     assert makers == [f'output_{index}' for index in (5, 4, 3, 2, 1)]

@@ -2,7 +2,8 @@ import mmcv.transforms as T
 import numpy as np
 import pytest
 from mmengine.config import Config
-from mmghost.deploy.input_shape import test_input_size as input_size
+
+from mmghost.deploy.read_config import test_input_size as input_size
 
 
 @pytest.mark.parametrize(
