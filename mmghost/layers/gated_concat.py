@@ -19,9 +19,13 @@ def gated_concat(intrinsic, ghost, gate):
     Returns:
         Tensor: ``(N, C1 + C2, H, W)``.
     """
-    if torch.is_grad_enabled() and not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
-        return _GatedConcat.apply(intrinsic, ghost, gate)
-    return _product(intrinsic, ghost, gate)
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return _product(intrinsic, ghost, gate)
+    # On GPUs autocast would upsample, and so multiply, in single precision
+    with torch.autocast(intrinsic.device.type, enabled=False):
+        if torch.is_grad_enabled():
+            return _GatedConcat.apply(intrinsic, ghost, gate)
+        return _product(intrinsic, ghost, gate)
 
 
 def _product(intrinsic, ghost, gate):
