@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from mmghost.utils import check_module
+
 #: Convolutions that use their weights as they are
 PLAIN = (nn.Conv2d, Conv2d, Conv2dAdaptivePadding)
 
@@ -26,7 +28,11 @@ def fold_norms(model):
 
     Returns:
         nn.Module: ``model``.
+
+    Raises:
+        TypeError: If ``model`` is not a module.
     """
+    check_module('model', model)
     # A convolution may be in several modules, and a weight in several convolutions
     owners = Counter(
         id(child.weight)

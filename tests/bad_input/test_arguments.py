@@ -237,6 +237,7 @@ CALLS = [
         ('target', 'tensorrt'),
         ('target', None),
     ),
+    (layers.fold_norms, dict(model=nn.ReLU()), ('model', 'GhostNetV2'), ('model', nn.ReLU)),
     (convert_checkpoint, dict(source='absent', out_file='out'), ('layout', 'onnx')),
 ]
 CASES = [(call, sound, *pair) for call, sound, *pairs in CALLS for pair in pairs]
