@@ -7,9 +7,8 @@ from tool_runs import run_tool
 
 from research.benchmark import measure
 from research.benchmark.forms import Mismatch, TrainingStep, check_agreement
-from research.benchmark.machine import count_work
+from research.benchmark.machine import count_work, peak_memory
 from research.benchmark.measure import benchmark, time_interleaved
-from research.benchmark.memory import peak_memory
 
 PAIR = ['mmghost.ghostnetv2', 'timm.ghostnetv2']
 CPU = torch.device('cpu')
