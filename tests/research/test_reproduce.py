@@ -171,16 +171,8 @@ def test_killed_and_started_again(place):
 
     def start(results):
         words = ('tiny', '--rows', 'Half', '--seeds', '0', '--results', results)
-        command = [
-            sys.executable,
-            '-W',
-            'ignore',
-            '-c',
-            DRIVER,
-            *words,
-            '--work-dir',
-            f'w{results}',
-        ]
+        words += ('--work-dir', f'w{results}')
+        command = [sys.executable, '-W', 'ignore', '-c', DRIVER, *words]
         environment = dict(os.environ, PYTHONPATH=str(ROOT))
         return subprocess.Popen(command, cwd=place, env=environment, start_new_session=True)
 
@@ -217,16 +209,8 @@ def test_tables_have_rows_whose_runs_have_names_of_their_own():
                 assert '::' in name or (ROOT / name).is_file()
             key = row['config'], row.get('options', {})
             assert named.setdefault(run_name(*key, 0), key) == key
-
-
-def test_rows_by_number_and_by_name():
-    rows = read_tables()['v2-3']['rows']
-    assert choose_rows(rows) == rows
-    assert [row['name'] for row in choose_rows(rows, ['ghostnetv2', '1'])] == [
-        'MobileNetV2 1.0x, 320x320',
-        'GhostNetV2 1.0x, 320x320',
-        'GhostNetV2 1.0x, 416x416',
-    ]
+    chosen = choose_rows(tables['v2-3']['rows'], ['ghostnetv2', '1'])
+    assert [tables['v2-3']['rows'].index(row) for row in chosen] == [0, 2, 5]
 
 
 def test_run_config_has_the_data_elsewhere_and_goes_on_exactly():
