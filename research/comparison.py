@@ -1,6 +1,7 @@
 """Write docs/comparison.md and docs/images/learning_curves.png from our results."""
 
 import io
+from functools import cache
 from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
@@ -98,8 +99,9 @@ def _difference(summary, other):
     return Difference(summary.mean - other.mean, error)
 
 
-def _budget(row):
-    config = Config.fromfile(ROOT / row['config'])
+@cache
+def _budget(name):
+    config = Config.fromfile(ROOT / name)
     loader, optimizer = config.train_dataloader, config.optim_wrapper.optimizer
     return (
         f'{config.train_cfg.max_epochs} epochs of {loader.dataset.indices} images in batches of '
@@ -132,7 +134,7 @@ def _table(table, counts):
         times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
         cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']
         rows.append(cells)
-    budgets = list(dict.fromkeys(_budget(row) for row in table['rows']))
+    budgets = list(dict.fromkeys(_budget(row['config']) for row in table['rows']))
     title, like = table['title'], table['of']
     intro = f'The like of {like}. Budget: {"; ".join(budgets)}.'
     outcome = ['', _outcome(differences, against)] if differences else []

@@ -350,37 +350,25 @@ def parse_args():
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        'tables',
-        nargs='+',
-        metavar='TABLE',
-        help=f'of {", ".join(read_tables())}; v2-3 is Table 3 of GhostNetV2',
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    names = f'of {", ".join(read_tables())}; v2-3 is Table 3 of GhostNetV2'
+    add('tables', nargs='+', metavar='TABLE', help=names)
+    add(
         '--data-root',
         default='data',
         help='where coco/, ade/, imagenet/, cifar10/ and what is made here are (default: '
         '%(default)s)',
     )
-    parser.add_argument(
-        '--rows', nargs='+', help='numbers from 1 on, or parts of names (default: all)'
-    )
-    parser.add_argument('--seeds', nargs='+', type=int, help="default: the table's")
-    parser.add_argument(
-        '--pretrained', metavar='CHECKPOINT', help='what the backbones begin with, as init_cfg'
-    )
-    parser.add_argument(
-        '--work-dir',
-        default='work_dirs/reproduce',
-        help='where checkpoints and logs go (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--results', default=RESULTS, help="where results go (default: mmghost's research/results/)"
-    )
-    parser.add_argument(
-        '--overwrite', action='store_true', help='do again what is recorded or begun'
-    )
-    parser.add_argument('--dry-run', action='store_true', help='print what would be done')
+    add('--rows', nargs='+', help='numbers from 1 on, or parts of names (default: all)')
+    add('--seeds', nargs='+', type=int, help="default: the table's")
+    weights = 'what the backbones begin with, as init_cfg'
+    add('--pretrained', metavar='CHECKPOINT', help=weights)
+    folder = 'where checkpoints and logs go (default: %(default)s)'
+    add('--work-dir', default='work_dirs/reproduce', help=folder)
+    results = "where results go (default: mmghost's research/results/)"
+    add('--results', default=RESULTS, help=results)
+    add('--overwrite', action='store_true', help='do again what is recorded or begun')
+    add('--dry-run', action='store_true', help='print what would be done')
     group = parser.add_argument_group("mim's launchers")
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     group.add_argument('--gpus', type=int, default=1, help='processes (default: %(default)s)')

@@ -299,17 +299,10 @@ def parse_args():
         metavar=('Y', 'X'),
         help='in pixels of the image as the network gets it (default: its middle)',
     )
-    parser.add_argument(
-        '--layer',
-        nargs='+',
-        help='attentions, or blocks that have some (default: six, from the first to the last)',
-    )
-    parser.add_argument(
-        '--full',
-        nargs=2,
-        metavar=('CONFIG', 'CHECKPOINT'),
-        help='a network with self-attention in the same bottlenecks',
-    )
+    layers = 'attentions, or blocks that have some (default: six, from the first to the last)'
+    parser.add_argument('--layer', nargs='+', help=layers)
+    full = 'a network with self-attention in the same bottlenecks'
+    parser.add_argument('--full', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help=full)
     return parser.parse_args()
 
 

@@ -166,17 +166,19 @@ def test_peak_memory_is_that_of_what_is_kept():
 
 
 def test_command(tmp_path):
-    words = (*QUICK, '--json', 'new/first-run.json')
+    words = ('--models', *PAIR, *QUICK, '--breakdown', '--json', 'new/first-run.json')
     done = run_tool('research.benchmark', *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.index('ratios of times') < done.stdout.index('images/s')
+    places = [done.stdout.index(text) for text in ('ratios of times', 'images/s', 'of all')]
+    assert places == sorted(places)
     found = json.loads((tmp_path / 'new' / 'first-run.json').read_text())
     assert found['title'] == 'first run'
-    assert found['command'].startswith('python -m research.benchmark --size 64x96 --width 0.5')
+    assert found['command'].startswith(
+        'python -m research.benchmark --models mmghost.tiny timm.tiny'
+    )
     assert [(result['model'], result['form']) for result in found['settings'][0]['results']] == [
-        ('mmghost.ghostnetv2', 'eager'),
-        ('mmghost.ghostnetv2', 'deploy'),
-        ('timm.ghostnetv2', 'eager'),
+        *((PAIR[0], 'eager'), (PAIR[0], 'deploy')),
+        (PAIR[1], 'eager'),
     ]
 
 

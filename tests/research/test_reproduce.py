@@ -114,6 +114,7 @@ def test_a_row_is_trained_tested_and_recorded_once(run_tiny, place):
     assert code == 0 and 'tiny, Half, seed 0: accuracy/top1' in said
     result = read(place)
     assert result['config'].endswith('half.py') and result['options'] == {}
+    assert result['pretrained'] is None
     assert re.fullmatch('[0-9a-f]{40}|unknown', result['commit'])
     assert set(result['metrics']) == {'accuracy/top1', 'accuracy/top5'}
     (point,) = result['learning_curve']
@@ -144,14 +145,12 @@ def test_a_row_that_fails_does_not_lose_the_others(run_tiny, place):
 def test_weights_of_another_row_and_of_a_file(run_tiny, place):
     code, said = run_tiny('Pretrained')
     assert code == 1 and 'work_dirs/reproduce/half_seed0 has no weights to begin with' in said
-    code, said = run_tiny('Half', 'Pretrained')
-    assert code == 0 and read(place)['pretrained'] is None
+    torch.save({}, place / 'mine.pth')
+    code, said = run_tiny('Half', 'Pretrained', more=['--pretrained', 'mine.pth'])
+    assert code == 0 and read(place)['pretrained'] == 'mine.pth'
     assert read(place, 'pretrained_seed0')['pretrained'] == 'epoch_1.pth'
     config = (place / 'work_dirs/reproduce/pretrained_seed0/config/pretrained_seed0.py').read_text()
     assert "/reproduce/half_seed0/epoch_1.pth'" in config
-    torch.save({}, place / 'mine.pth')
-    code, said = run_tiny('Narrow', more=['--pretrained', 'mine.pth'])
-    assert code == 0 and read(place, 'half_base_channels=2_in_channels=16_seed0')['pretrained']
 
 
 def test_dry_run_does_nothing(run_tiny, place):
