@@ -68,13 +68,13 @@ def draw_masks(config, checkpoint, out_file):
     def draw(dataset, index):
         sample = dataset[index]['data_samples']
         found = inference_model(segmentor, sample.img_path)
-        truth, found = (
-            PixelData(data=masks.data.repeat_interleave(_ZOOM, 1).repeat_interleave(_ZOOM, 2))
-            for masks in (sample.gt_sem_seg, found.pred_sem_seg)
-        )
-        both = SegDataSample(gt_sem_seg=truth, pred_sem_seg=found)
-        visualizer.add_datasample('scene', _read(sample.img_path), both, with_labels=False)
-        return visualizer.get_image()
+        halves = []
+        for masks in (sample.gt_sem_seg, found.pred_sem_seg):  # given both, it draws the second
+            data = masks.data.repeat_interleave(_ZOOM, 1).repeat_interleave(_ZOOM, 2)
+            drawn = SegDataSample(pred_sem_seg=PixelData(data=data))
+            visualizer.add_datasample('scene', _read(sample.img_path), drawn, with_labels=False)
+            halves.append(visualizer.get_image())
+        return np.hstack(halves)
 
     return _write(config, draw, 'predicted masks', out_file)
 
