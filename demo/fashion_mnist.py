@@ -39,14 +39,16 @@ _LABEL_MAGIC = 0x00000801
 
 def _idx_path(folder, name):
     """Return the plain or gzipped idx file of this name in ``folder``, or None."""
-    for path in (folder / name, folder / f'{name}.gz'):
-        if path.is_file():
-            return path
-    return None
+    paths = (folder / name, folder / f'{name}.gz')
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _missing(folder):
     return [name for names in FILES.values() for name in names if _idx_path(folder, name) is None]
+
+
+def _lacks(folder):
+    return f'{folder} lacks {", ".join(_missing(Path(folder)))} of Fashion-MNIST: {HOW_TO_GET}.'
 
 
 def _install_debian_package():
@@ -75,10 +77,8 @@ def _download(folder):
 
 def local_fashion_mnist():
     """Return the folder of an earlier download or of Debian's package, None if neither is whole."""
-    for folder in (DOWNLOAD_FOLDER, DEBIAN_FOLDER):
-        if not _missing(folder):
-            return folder
-    return None
+    folders = (DOWNLOAD_FOLDER, DEBIAN_FOLDER)
+    return next((folder for folder in folders if not _missing(folder)), None)
 
 
 def find_fashion_mnist(source=None):
@@ -97,11 +97,8 @@ def find_fashion_mnist(source=None):
         FileNotFoundError: If no folder has all the files, with the ways to get them.
     """
     if source is not None:
-        missing = _missing(Path(source))
-        if missing:
-            raise FileNotFoundError(
-                f'{source} lacks {", ".join(missing)} of Fashion-MNIST: {HOW_TO_GET}.'
-            )
+        if _missing(Path(source)):
+            raise FileNotFoundError(_lacks(source))
         return Path(source)
     if local_fashion_mnist() is None:
         _install_debian_package()
@@ -159,14 +156,10 @@ def read_fashion_mnist(folder, split):
     """
     if split not in FILES:
         raise ValueError(f'split must be one of {list(FILES)}, but got {split!r}.')
-    paths = []
-    for name in FILES[split]:
-        path = _idx_path(Path(folder), name)
-        if path is None:
-            raise FileNotFoundError(f'{folder} lacks {name} of Fashion-MNIST: {HOW_TO_GET}.')
-        paths.append(path)
-    images = _read_idx(paths[0], _IMAGE_MAGIC, 3)
-    labels = _read_idx(paths[1], _LABEL_MAGIC, 1)
+    paths = [_idx_path(Path(folder), name) for name in FILES[split]]
+    if None in paths:
+        raise FileNotFoundError(_lacks(folder))
+    images, labels = _read_idx(paths[0], _IMAGE_MAGIC, 3), _read_idx(paths[1], _LABEL_MAGIC, 1)
     if len(images) != len(labels):
         raise ValueError(f'{folder} has {len(images)} images but {len(labels)} labels.')
     return images, labels

@@ -13,18 +13,8 @@ from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 from .fashion_mnist import find_fashion_mnist, read_fashion_mnist
 
-CLASSES = (
-    'T-shirt/top',
-    'Trouser',
-    'Pullover',
-    'Dress',
-    'Coat',
-    'Sandal',
-    'Shirt',
-    'Sneaker',
-    'Bag',
-    'Ankle boot',
-)
+CLASSES = ('T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker',
+           'Bag', 'Ankle boot')  # fmt: skip
 RECORD = 'scenes.json'
 
 # Folder name of a split (ADE20K's), and the Fashion-MNIST split its articles come from.
@@ -137,11 +127,6 @@ def _annotation(instances, instance, label):
     )
 
 
-def _write(path, content):
-    if not cv2.imwrite(str(path), content):
-        raise OSError(f'{path} cannot be written.')
-
-
 def _make_split(folder, split, images, labels, count, size, seed):
     image_folder, mask_folder = folder / 'images' / split, folder / 'annotations' / split
     image_folder.mkdir(parents=True)
@@ -163,8 +148,13 @@ def _make_split(folder, split, images, labels, count, size, seed):
             annotation = _annotation(instances, instance, label)
             annotation.update(id=len(coco['annotations']) + 1, image_id=index + 1)
             coco['annotations'].append(annotation)
-        _write(image_folder / f'{name}.jpg', scene)
-        _write(mask_folder / f'{name}.png', classes[instances])
+        files = {
+            image_folder / f'{name}.jpg': scene,
+            mask_folder / f'{name}.png': classes[instances],
+        }
+        for file, content in files.items():
+            if not cv2.imwrite(str(file), content):
+                raise OSError(f'{file} cannot be written.')
         coco['images'].append(
             dict(id=index + 1, file_name=f'{name}.jpg', width=size, height=size, license=1)
         )
@@ -239,15 +229,15 @@ def parse_args():
         'dataset-fashion-mnist, or a download)',
     )
     parser.add_argument('--out-dir', default='data/fashion_scenes', help='default: %(default)s')
-    parser.add_argument('--train-count', type=int, default=4000, help='default: %(default)s')
-    parser.add_argument('--val-count', type=int, default=400, help='default: %(default)s')
-    parser.add_argument(
-        '--size', type=int, default=128, help='side of a scene in pixels (default: %(default)s)'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='default: %(default)s')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='replace scenes made with other options'
-    )
+    for name, default, what in (
+        ('--train-count', 4000, ''),
+        ('--val-count', 400, ''),
+        ('--size', 128, 'side of a scene in pixels; '),
+        ('--seed', 0, ''),
+    ):
+        parser.add_argument(name, type=int, default=default, help=f'{what}default: %(default)s')
+    overwrite = 'replace scenes made with other options'
+    parser.add_argument('--overwrite', action='store_true', help=overwrite)
     return parser.parse_args()
 
 

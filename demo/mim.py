@@ -12,17 +12,7 @@ import mmghost  # noqa: F401  (names OneDL's packages, where these are installed
 
 
 def mim_words(command, config, file, *options):
-    """Give the words of a ``mim`` command.
-
-    Args:
-        command (str): 'train' or 'test'.
-        config (Config): What ``file`` holds, with its ``default_scope``.
-        file (str | Path): The config file.
-        *options (str): Further words.
-
-    Returns:
-        list[str]: The words, 'mim' first.
-    """
+    """list[str]: The words of ``mim train`` or ``mim test`` with the file of a config."""
     return ['mim', command, MODULE2PACKAGE[config.default_scope], str(file), *map(str, options)]
 
 

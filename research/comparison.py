@@ -1,6 +1,7 @@
 """Write docs/comparison.md and docs/images/learning_curves.png from our results."""
 
 import io
+from functools import cache
 from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from .results import (
     runs_of,
     summarise_runs,
 )
+from .text import markdown_table
 
 COMMAND = 'python -m research.reproduce'
 HEADINGS = dict(top1='top-1, %', mIoU='mIoU, %', AP='box AP', AP50='AP50')
@@ -97,8 +99,9 @@ def _difference(summary, other):
     return Difference(summary.mean - other.mean, error)
 
 
-def _budget(row):
-    config = Config.fromfile(ROOT / row['config'])
+@cache
+def _budget(name):
+    config = Config.fromfile(ROOT / name)
     loader, optimizer = config.train_dataloader, config.optim_wrapper.optimizer
     return (
         f'{config.train_cfg.max_epochs} epochs of {loader.dataset.indices} images in batches of '
@@ -113,8 +116,7 @@ def _table(table, counts):
     if reference:
         heads.append(f'{HEADINGS[columns[0]]}: difference from {against}')
     heads += ['seeds', 'minutes a run']
-    lines = [f'| {" | ".join(heads)} |', '| --- ' * len(heads) + '|']
-    differences = {}
+    differences, rows = {}, []
     for row in table['rows']:
         label = f'[{row["name"]}](../{row["config"]})'
         found = {column: summarise_runs(row['runs'], column) for column in columns}
@@ -131,12 +133,12 @@ def _table(table, counts):
             cells.append(str(differences.get(row['name'], '')))
         times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
         cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']
-        lines.append(f'| {" | ".join(cells)} |')
-    budgets = list(dict.fromkeys(_budget(row) for row in table['rows']))
+        rows.append(cells)
+    budgets = list(dict.fromkeys(_budget(row['config']) for row in table['rows']))
     title, like = table['title'], table['of']
     intro = f'The like of {like}. Budget: {"; ".join(budgets)}.'
     outcome = ['', _outcome(differences, against)] if differences else []
-    return ['', f'## {title}', '', intro, '', *lines, *outcome]
+    return ['', f'## {title}', '', intro, '', *markdown_table(heads, rows), *outcome]
 
 
 def _outcome(differences, against):

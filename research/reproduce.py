@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.fileio import load
-from mmengine.hub import get_config
 from mmengine.runner import find_latest_checkpoint
 from rich.console import Console
 
@@ -32,9 +31,10 @@ from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.files import write_atomically
 
 from .benchmark.machine import PACKAGES, describe_environment
-from .results import COMPARISON, METRICS, PAPERS, RESULTS, ROOT
+from .results import COMPARISON, METRICS, PAPERS, RESULTS, ROOT, read_config
 
 STOPPED = 130
+SLURM = ('gpus_per_node', 'cpus_per_task', 'partition', 'srun_args')
 MM_PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
                'onedl-mmcv', *ONEDL.values())  # fmt: skip
 #: Of each data set: what must be in its folder, and who has it
@@ -140,17 +140,16 @@ def plan_runs(names, rows, seeds, work_dirs, results):
             ordered += [(place, name, row, seed) for row in chosen]
     runs = {}
     for _, name, row, seed in sorted(ordered, key=lambda one: one[0]):
-        run = Run(name, row, seed, read_config(row), Path(work_dirs), Path(results))
+        run = Run(
+            name,
+            row,
+            seed,
+            read_config(row['config'], row.get('options')),
+            Path(work_dirs),
+            Path(results),
+        )
         runs.setdefault(run.name, run)
     return list(runs.values())
-
-
-def read_config(row):
-    """Config: A row's, with what the row changes in it."""
-    named = row['config']
-    config = get_config(named) if '::' in named else Config.fromfile(ROOT / named)
-    config.merge_from_dict(copy.deepcopy(row.get('options', {})))
-    return config
 
 
 def below(folder, data_root):
@@ -160,33 +159,22 @@ def below(folder, data_root):
 
 def find_fault(run, data_root):
     """Say what is wrong with the data of a run, in one line; None if it is there or can be made."""
-    place = Path(below(run.data, data_root))
     if run.data in MADE:
         return None
+    place = Path(below(run.data, data_root))
     *needed, source = DATA.get(run.data, ('', ''))
     missing = [name for name in needed if not (place / name).exists()]
-    if missing:
-        return (
-            f'{place} has no {", no ".join(missing)}: {source}'
-            if place.is_dir()
-            else (f'{place} is missing: {source}')
-        )
-    return None
+    if not missing:
+        return None
+    lacks = f'has no {", no ".join(missing)}' if place.is_dir() else 'is missing'
+    return f'{place} {lacks}: {source}'
 
 
 def make_run_config(config, seed, data_root, launch, checkpoint=None):
-    """Make the config of a run that can be resumed.
+    """Make the config of a run that can be resumed, a copy.
 
-    Args:
-        config (Config): The row's.
-        seed (int): The seed.
-        data_root (str | Path): Where the data is that configs have in ``data``.
-        launch (Namespace): mim's ``launcher`` and ``gpus``. With another number of processes than
-            the config is for, the learning rate is scaled to their batch.
-        checkpoint (str | Path, optional): Weights that the backbone begins with.
-
-    Returns:
-        Config: A copy.
+    With another number of processes than the config is for, the learning rate is scaled to their
+    batch. A checkpoint is what the backbone begins with.
     """
     config = copy.deepcopy(config)
     config.runner_type = 'mmghost.ResumableRunner'
@@ -221,20 +209,22 @@ def check_launch(launch):
         raise ValueError(f'{launch.gpus} GPUs need --launcher pytorch or slurm.')
     if launch.launcher == 'slurm' and not (launch.partition and launch.gpus_per_node):
         raise ValueError('--launcher slurm needs --partition and --gpus-per-node.')
-    if launch.launcher != 'slurm':
-        for name in ('gpus_per_node', 'cpus_per_task', 'partition', 'srun_args'):
-            if getattr(launch, name) is not None:
-                raise ValueError(f'--{name.replace("_", "-")} is for --launcher slurm.')
+    for name in SLURM if launch.launcher != 'slurm' else ():
+        if getattr(launch, name) is not None:
+            raise ValueError(f'--{name.replace("_", "-")} is for --launcher slurm.')
 
 
 def launch_words(launch):
     """list[str]: mim's options that say how to start a run."""
     if launch.launcher == 'none':
         return []
-    names = ('launcher', 'gpus', 'gpus_per_node', 'cpus_per_task', 'partition', 'srun_args')
-    given = [(name, getattr(launch, name)) for name in names]
-    options = [(f'--{name.replace("_", "-")}', str(v)) for name, v in given if v is not None]
-    return [word for option in options for word in option]
+    given = {name: getattr(launch, name) for name in ('launcher', 'gpus', *SLURM)}
+    return [
+        word
+        for name, value in given.items()
+        if value is not None
+        for word in (f'--{name.replace("_", "-")}', str(value))
+    ]
 
 
 def commands(run, launch, checkpoint='CHECKPOINT'):
@@ -360,37 +350,25 @@ def parse_args():
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        'tables',
-        nargs='+',
-        metavar='TABLE',
-        help=f'of {", ".join(read_tables())}; v2-3 is Table 3 of GhostNetV2',
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    names = f'of {", ".join(read_tables())}; v2-3 is Table 3 of GhostNetV2'
+    add('tables', nargs='+', metavar='TABLE', help=names)
+    add(
         '--data-root',
         default='data',
         help='where coco/, ade/, imagenet/, cifar10/ and what is made here are (default: '
         '%(default)s)',
     )
-    parser.add_argument(
-        '--rows', nargs='+', help='numbers from 1 on, or parts of names (default: all)'
-    )
-    parser.add_argument('--seeds', nargs='+', type=int, help="default: the table's")
-    parser.add_argument(
-        '--pretrained', metavar='CHECKPOINT', help='what the backbones begin with, as init_cfg'
-    )
-    parser.add_argument(
-        '--work-dir',
-        default='work_dirs/reproduce',
-        help='where checkpoints and logs go (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--results', default=RESULTS, help="where results go (default: mmghost's research/results/)"
-    )
-    parser.add_argument(
-        '--overwrite', action='store_true', help='do again what is recorded or begun'
-    )
-    parser.add_argument('--dry-run', action='store_true', help='print what would be done')
+    add('--rows', nargs='+', help='numbers from 1 on, or parts of names (default: all)')
+    add('--seeds', nargs='+', type=int, help="default: the table's")
+    weights = 'what the backbones begin with, as init_cfg'
+    add('--pretrained', metavar='CHECKPOINT', help=weights)
+    folder = 'where checkpoints and logs go (default: %(default)s)'
+    add('--work-dir', default='work_dirs/reproduce', help=folder)
+    results = "where results go (default: mmghost's research/results/)"
+    add('--results', default=RESULTS, help=results)
+    add('--overwrite', action='store_true', help='do again what is recorded or begun')
+    add('--dry-run', action='store_true', help='print what would be done')
     group = parser.add_argument_group("mim's launchers")
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     group.add_argument('--gpus', type=int, default=1, help='processes (default: %(default)s)')

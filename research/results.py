@@ -1,9 +1,13 @@
 """Our own runs, a json file for a config and a seed, and the tables' rows that they belong to."""
 
+import copy
 import json
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
+
+from mmengine.config import Config
+from mmengine.hub import get_config
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent
@@ -38,17 +42,7 @@ class Summary(NamedTuple):
 
 
 def read_results(folder=RESULTS):
-    """Read our own runs, whose keys research/results/README.md lists.
-
-    Args:
-        folder (str | Path): Where they are; it need not exist.
-
-    Returns:
-        list[dict]: The runs, by file name.
-
-    Raises:
-        ValueError: If a file lacks a key that is needed.
-    """
+    """list[dict]: Our runs, by file name; research/results/README.md lists their keys."""
     runs = []
     for path in sorted(Path(folder).glob('*.json')):
         run = json.loads(path.read_text())
@@ -59,16 +53,15 @@ def read_results(folder=RESULTS):
     return runs
 
 
+def read_config(name, options=None):
+    """Config: Of a row: a file of ours or ``package::path``, with what the row changes in it."""
+    config = get_config(name) if '::' in name else Config.fromfile(ROOT / name)
+    config.merge_from_dict(copy.deepcopy(options or {}))
+    return config
+
+
 def runs_of(row, runs):
-    """Pick a row's runs.
-
-    Args:
-        row (dict): Of papers.yml or comparison.yml.
-        runs (Sequence[dict]): All runs.
-
-    Returns:
-        list[dict]: Those of its config with what it changes in it, by seed.
-    """
+    """list[dict]: Of all runs those of a row's config with what it changes in it, by seed."""
     key = row['config'], row.get('options', {})
     found = (run for run in runs if (run['config'], run.get('options', {})) == key)
     return sorted(found, key=lambda run: run['seed'])

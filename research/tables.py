@@ -6,22 +6,28 @@ The exit status is 1 if a cell that once agreed no longer does.
 import json
 import sys
 from functools import cache
-from statistics import median
 from typing import NamedTuple
 
-from mmengine.config import Config
 from mmengine.fileio import load
-from mmengine.hub import get_config
 from mmengine.registry import MODELS, init_default_scope
-from rich.table import Table
 
 import mmghost  # noqa: F401
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.complexity import count_complexity
 from mmghost.utils.wide_console import wide_console
 
-from .benchmark.report import read_benchmarks
-from .results import METRICS, PAPERS, RESULTS, ROOT, read_results, runs_of, summarise_runs
+from .benchmark.report import ratio, read_benchmarks
+from .results import (
+    METRICS,
+    PAPERS,
+    RESULTS,
+    ROOT,
+    read_config,
+    read_results,
+    runs_of,
+    summarise_runs,
+)
+from .text import markdown_table, rich_table
 
 FACTORS = dict(M=1e6, G=1e9)
 AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
@@ -29,6 +35,13 @@ NEAR_WITHIN = 0.01
 COLOURS = {AGREES: 'green', CUT: 'green', NEAR: 'yellow', DIFFERS: 'red'}
 HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
 QUOTED_UNITS = dict(top1='%', top5='%', mIoU='%', latency='ms')
+COLUMNS = (
+    'system',
+    'paper: measured (difference, verdict)',
+    "the paper's",
+    'ours',
+    'config',
+)
 LATENCY_FORM = 'litert'  # the papers' tool
 
 _HEAD = """\
@@ -90,11 +103,7 @@ class PaperTable(NamedTuple):
 
 
 def judge(measured, paper):
-    """Compare a measured figure with one as a paper prints it.
-
-    Args:
-        measured (float): In the paper's unit.
-        paper (str): As printed.
+    """Compare a measured figure, in the paper's unit, with one as the paper prints it.
 
     Returns:
         str: 'agrees' if it rounds to the paper's digits, 'agrees cut off' if it begins with them,
@@ -111,8 +120,7 @@ def judge(measured, paper):
 
 @cache
 def _count(name, options, size, part, operators):
-    config = get_config(name) if '::' in name else Config.fromfile(ROOT / name)
-    config.merge_from_dict(json.loads(options))
+    config = read_config(name, json.loads(options))
     init_default_scope(config.default_scope)
     model = MODELS.build(config.model)
     counted = model if part == 'model' else getattr(model, part)
@@ -138,38 +146,22 @@ def compare_latencies(rows, benchmarks):
         all of the models in LiteRT, by config; empty if there is none.
     """
     told = {r['config']: float(r['cells']['latency']) for r in rows if 'latency' in r['cells']}
-    for benchmark in benchmarks:
-        for setting in benchmark['settings']:
-            timed = {r['model']: r for r in setting['results'] if r['form'] == LATENCY_FORM}
-            if told and told.keys() <= timed.keys():
-                first, *others = told
-                return {
-                    name: (
-                        told[name] / told[first],
-                        median(
-                            mine / theirs
-                            for mine, theirs in zip(timed[name]['seconds'], timed[first]['seconds'])
-                        ),
-                    )
-                    for name in others
-                }
+    settings = [setting for benchmark in benchmarks for setting in benchmark['settings']]
+    for setting in settings if told else ():
+        timed = {r['model']: r for r in setting['results'] if r['form'] == LATENCY_FORM}
+        if told.keys() <= timed.keys():
+            first, *others = told
+            return {
+                name: (told[name] / told[first], ratio(timed[name], timed[first]).median)
+                for name in others
+            }
     return {}
 
 
 def measure_tables(paper=None, number=None, runs=(), benchmarks=()):
-    """Measure the papers' tables.
+    """list[PaperTable]: The papers' tables, measured, or those of a paper or a number only.
 
-    Args:
-        paper (str, optional): 'GhostNet' or 'GhostNetV2' only. Defaults to both.
-        number (int, optional): Tables of that number only. Defaults to all.
-        runs (Sequence[dict]): Our results. Defaults to none.
-        benchmarks (Sequence[dict]): To look latencies up in. Defaults to none.
-
-    Returns:
-        list[PaperTable]: The tables, in the papers' order.
-
-    Raises:
-        ValueError: If there is no such table.
+    Latencies are looked up in the benchmarks, accuracies in our runs.
     """
     entries = load(PAPERS)
     chosen = [
@@ -180,22 +172,20 @@ def measure_tables(paper=None, number=None, runs=(), benchmarks=()):
     if not chosen:
         known = ', '.join(f'{entry["paper"]} {entry["table"]}' for entry in entries)
         raise ValueError(f'there is no such table, but {known}.')
-    return [_measure_table(entry, runs, benchmarks) for entry in chosen]
-
-
-def _measure_table(entry, runs, benchmarks):
-    slowdowns = compare_latencies(entry['rows'], benchmarks)
-    rows = [_measure_row(row, entry['units'], runs, slowdowns) for row in entry['rows']]
-    title = f'{entry["paper"]}, Table {entry["table"]}: {entry["title"]}'
-    return PaperTable(title, rows, entry.get('left_out', []))
+    tables = []
+    for entry in chosen:
+        slowdowns = compare_latencies(entry['rows'], benchmarks)
+        rows = [_measure_row(row, entry['units'], runs, slowdowns) for row in entry['rows']]
+        title = f'{entry["paper"]}, Table {entry["table"]}: {entry["title"]}'
+        tables.append(PaperTable(title, rows, entry.get('left_out', [])))
+    return tables
 
 
 def _measure_row(row, units, runs, slowdowns):
     cells, quoted = [], []
     for column, figure in row['cells'].items():
         if column not in units:
-            unit = QUOTED_UNITS.get(column, '')
-            quoted.append(f'{HEADINGS.get(column, column)} {figure} {unit}'.strip())
+            quoted.append(_quote(column, figure))
             continue
         count = measure_row(row)
         count = count.parameters if column == 'params' else count.multiply_adds
@@ -216,12 +206,9 @@ def _measure_row(row, units, runs, slowdowns):
 
 def _ours(row, runs, slowdown):
     """Say what our runs give for what the paper says: means and deviations over seeds."""
-    found, ours = [], []
-    for column in [column for column in row['cells'] if column in METRICS]:
-        summary = summarise_runs(runs, column)
-        if summary is not None:
-            unit = QUOTED_UNITS.get(column, '')
-            found.append(f'{HEADINGS.get(column, column)} {summary} {unit}'.strip())
+    summaries = {name: summarise_runs(runs, name) for name in row['cells'] if name in METRICS}
+    found = [_quote(name, summary) for name, summary in summaries.items() if summary]
+    ours = []
     if found:
         commits = ', '.join(sorted({run['commit'][:7] for run in runs}))
         count = f'{len(runs)} seed{"s" * (len(runs) > 1)}'
@@ -230,6 +217,10 @@ def _ours(row, runs, slowdown):
         paper, measured = slowdown
         ours.append(f"latency {measured:.2f} of the first row's (the paper's: {paper:.2f})")
     return ', '.join(ours)
+
+
+def _quote(column, figure):
+    return f'{HEADINGS.get(column, column)} {figure} {QUOTED_UNITS.get(column, "")}'.strip()
 
 
 def summarise(tables):
@@ -246,36 +237,27 @@ def summarise(tables):
 
 def to_rich(table):
     """Lay a table out for a terminal: a line for a cell, what is quoted in its row's first."""
-    rich = Table(
-        'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours',
-        title=table.title,
-        caption=f'Left out: {", ".join(table.left_out)}' if table.left_out else None,
-    )  # fmt: skip
+    rows = []
     for row in table.rows:
-        head = row.name, row.quoted, row.ours
+        names, quoted, ours = [row.name], [row.quoted], [row.ours]
         for name, *texts in [cell.texts() for cell in row.cells] or [[''] * 5]:
             colour = COLOURS.get(texts[-1], 'none')
             verdict = f'[{colour}]{texts.pop()}[/]'
-            rich.add_row(head[0], name, *texts, verdict, *head[1:])
-            head = [''] * 3
+            rows.append([*names, name, *texts, verdict, *quoted, *ours])
+            names = quoted = ours = ['']
         if row.note:
-            rich.add_row(*[''] * 6, f'[dim]{row.note}[/]', '')
-        rich.add_section()
-    return rich
+            rows.append([''] * 6 + [f'[dim]{row.note}[/]', ''])
+    columns = 'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours'
+    caption = f'Left out: {", ".join(table.left_out)}' if table.left_out else None
+    return rich_table(columns, rows, title=table.title, caption=caption)
 
 
 def to_markdown(tables):
     """Write tables as a Markdown page."""
     lines = [_HEAD, summarise(tables)]
     for table in tables:
-        lines += [
-            '',
-            f'## {table.title}',
-            '',
-            "| system | paper: measured (difference, verdict) | the paper's | ours | config |",
-            '| --- ' * 5 + '|',
-        ]
-        notes = []
+        lines += ['', f'## {table.title}', '']
+        notes, rows = [], []
         for row in table.rows:
             cells = '<br>'.join('{} {}: {} ({}, {})'.format(*cell.texts()) for cell in row.cells)
             name = row.name
@@ -285,7 +267,8 @@ def to_markdown(tables):
             stem = row.config.rpartition('/')[2].removesuffix('.py')
             own = '::' not in row.config
             config = f'[{stem}](../{row.config})' if own else f'`{row.config}`'
-            lines.append(f'| {name} | {cells} | {row.quoted} | {row.ours} | {config} |')
+            rows.append((name, cells, row.quoted, row.ours, config))
+        lines += markdown_table(COLUMNS, rows)
         if notes:
             lines += ['', *(f'{index}. {note}' for index, note in enumerate(notes, 1))]
         if table.left_out:

@@ -30,7 +30,7 @@ def load_whole_model(model, checkpoint):
         weights = {key[len('module.') :]: value for key, value in weights.items()}
     try:
         load_state_dict(model, weights, strict=True)
-    except RuntimeError as error:
+    except (AttributeError, RuntimeError, TypeError) as error:  # of names or metadata that are none
         reason = shorten(str(error), 300)
         raise ValueError(f'{checkpoint} is not of this config: {reason}') from error
     return content.get('meta', {})

@@ -14,20 +14,19 @@ from pathlib import Path
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.wide_console import wide_console
 
+from ..results import ROOT
+from ..text import rich_table
 from .forms import FORMS
 from .measure import benchmark
 from .networks import NETWORKS
-from .report import (
-    BENCHMARKS,
-    check_results_file,
-    describe,
-    read_benchmarks,
-    tables,
-    to_markdown,
-    to_rich,
-)
+from .report import check_results_file, describe, read_benchmarks, tables, to_markdown
 
-PAGE = BENCHMARKS.parent.parent / 'docs' / 'performance.md'
+DEFAULTS = dict(
+    models=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
+    forms=['eager', 'deploy'],
+    sizes=[(224, 224)],
+    batches=[1],
+)
 
 
 def size(text):
@@ -41,93 +40,62 @@ def parse_args():
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
+    add = parser.add_argument
+    parser.set_defaults(**DEFAULTS)
+    add(
         '--models',
         nargs='+',
-        default=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
         metavar='MODEL',
         help=f'of {", ".join(NETWORKS)}, which give five maps, or configs of whole detectors, '
         'segmentors and classifiers (a file or package::path), of which the raw outputs are taken '
         '(default: mmghost.ghostnetv2 timm.ghostnetv2)',
     )
-    parser.add_argument(
-        '--runtimes',
-        nargs='+',
-        default=['eager', 'deploy'],
-        metavar='RUNTIME',
-        help=f'of {", ".join(FORMS)} (default: eager deploy)',
-    )
-    parser.add_argument('--against', help='the model of the ratios (default: the last of MODELS)')
-    parser.add_argument(
-        '--size',
-        nargs='+',
-        type=size,
-        default=[(224, 224)],
-        metavar='HxW',
-        help='such as 224 or 320x480 (default: 224)',
-    )
-    parser.add_argument('--batch', nargs='+', type=int, default=[1], help='default: 1')
-    parser.add_argument(
-        '--width', type=float, default=1.0, help='factor on the channels (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--threads', type=int, default=1, help='of each runtime (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--rounds', type=int, default=50, help='timed runs of each (default: %(default)s)'
-    )
-    parser.add_argument('--device', default='cpu', help='cpu or cuda (default: %(default)s)')
-    parser.add_argument(
-        '--train',
-        action='store_true',
-        help='time training steps (forward and backward) and measure their memory',
-    )
-    parser.add_argument('--json', metavar='FILE', help='write the results')
-    parser.add_argument(
-        '--title', help="the results' title in docs/performance.md (default: FILE's name)"
-    )
-    parser.add_argument(
-        '--markdown',
-        action='store_true',
-        help='measure nothing, but write docs/performance.md from research/benchmarks/*.json',
-    )
+    names = f'of {", ".join(FORMS)} (default: eager deploy)'
+    add('--runtimes', nargs='+', dest='forms', metavar='RUNTIME', help=names)
+    add('--against', help='the model of the ratios (default: the last of MODELS)')
+    sizes = 'such as 224 or 320x480 (default: 224)'
+    add('--size', nargs='+', type=size, dest='sizes', metavar='HxW', help=sizes)
+    add('--batch', nargs='+', type=int, dest='batches', help='default: 1')
+    add('--width', type=float, default=1.0, help='factor on the channels (default: %(default)s)')
+    add('--threads', type=int, default=1, help='of each runtime (default: %(default)s)')
+    add('--rounds', type=int, default=50, help='timed runs of each (default: %(default)s)')
+    add('--device', default='cpu', help='cpu or cuda (default: %(default)s)')
+    train = 'time training steps (forward and backward) and measure their memory'
+    add('--train', action='store_true', help=train)
+    breakdown = 'list the operators that the time goes to, of all runtimes but litert'
+    add('--breakdown', action='store_true', help=breakdown)
+    add('--json', metavar='FILE', help='write the results')
+    add('--title', help="the results' title in docs/performance.md (default: FILE's name)")
+    markdown = 'measure nothing, but write docs/performance.md from research/benchmarks/*.json'
+    add('--markdown', action='store_true', help=markdown)
     return parser.parse_args()
 
 
-def run(args):
-    if args.json:
-        check_results_file(args.json)
-    found = benchmark(
-        args.models,
-        args.runtimes,
-        args.size,
-        args.batch,
-        args.width,
-        args.against,
-        args.threads,
-        args.rounds,
-        args.train,
-        args.device,
-    )
+def run(file, title, **options):
+    if file:
+        check_results_file(file)
+    found = benchmark(**options)
     console = wide_console()
-    for table in tables(found):
-        console.print(to_rich(table))
+    for heading, columns, rows in tables(found):
+        console.print(heading, style='bold', highlight=False)
+        console.print(rich_table(columns, rows), '')
     console.print(describe(found), highlight=False)
-    if args.json:
-        file = Path(args.json)
-        title = args.title or file.stem.replace('-', ' ')
+    if file:
+        file = Path(file)
         command = shlex.join(['python', '-m', 'research.benchmark', *sys.argv[1:]])
+        content = dict(title=title or file.stem.replace('-', ' '), command=command, **found)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(dict(title=title, command=command, **found), indent=1) + '\n')
+        file.write_text(json.dumps(content, indent=1) + '\n')
 
 
 def main():
-    args = parse_args()
+    args = vars(parse_args())
+    markdown, file = args.pop('markdown'), args.pop('json')
     with one_line_errors():
-        if args.markdown:
-            PAGE.write_text(to_markdown(read_benchmarks()))
+        if markdown:
+            (ROOT / 'docs' / 'performance.md').write_text(to_markdown(read_benchmarks()))
         else:
-            run(args)
+            run(file, **args)
 
 
 if __name__ == '__main__':

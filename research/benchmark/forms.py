@@ -28,12 +28,7 @@ class Mismatch(ValueError):
 
 
 def check_form(form, device, train=False):
-    """Raise unless networks run in a form here.
-
-    Raises:
-        ImportError: If a package that its runtime needs is missing.
-        ValueError: If there is no such form, or not on the device.
-    """
+    """Raise a ValueError, or ImportError for a missing package, unless networks run in a form."""
     allowed = TRAINING_FORMS if train else FORMS
     if form not in allowed:
         task = 'trained in' if train else 'run in'
@@ -45,16 +40,10 @@ def check_form(form, device, train=False):
 
 
 def make_form(model, form, train=False):
-    """Make a PyTorch form of a network.
+    """Make a PyTorch form of a network, which stays as it is.
 
-    Args:
-        model (Model): The network, which stays as it is.
-        form (str): All but 'eager' are in channels_last memory format; 'deploy' has its batch
-            norms folded, and so has 'compile' for inference.
-        train (bool): For training. Defaults to False.
-
-    Returns:
-        nn.Module: The form, in the mode that it is for.
+    All but 'eager' are in channels_last memory format; 'deploy' has its batch norms folded, and so
+    has 'compile' for inference.
     """
     module = copy.deepcopy(model.module).train(train)
     if form in ('deploy', 'compile') and model.deploys and not train:
@@ -73,25 +62,16 @@ def lay_out(image, form):
 
 
 def prepare(model, form, image, folder, threads):
-    """Make a network ready for inference, and run it once.
+    """Make a network ready for inference, run it once, and return what runs it on the image.
 
-    Args:
-        model (Model): The network.
-        form (str): One of :data:`FORMS`.
-        image (Tensor): The input.
-        folder (Path): Where exported files go.
-        threads (int): Threads of a runtime other than PyTorch.
-
-    Returns:
-        Callable: Takes nothing and returns the outputs, tensors or arrays.
+    Other runtimes' files go to the folder; ``threads`` is for them. Outputs are tensors or arrays.
     """
     if form in RUNTIMES:
-        format, suffix = RUNTIMES[form]
         module = copy.deepcopy(model.module)
         if model.deploys:
             module = to_deploy_form(module, form)
-        file = (folder / form).with_suffix(suffix)
-        export_module(module, image, file, format)
+        file = exported_file(folder, form)
+        export_module(module, image, file, RUNTIMES[form][0])
         run = partial(load_exported(file, threads), image.numpy())
     else:
         module = make_form(model, form)
@@ -100,18 +80,16 @@ def prepare(model, form, image, folder, threads):
     return run
 
 
-def check_agreement(name, found, expected):
-    """Raise unless a form's outputs are those expected.
+def exported_file(folder, form):
+    """Path | None: Where :func:`prepare` exports a network to; None for PyTorch's forms."""
+    return (folder / form).with_suffix(RUNTIMES[form][1]) if form in RUNTIMES else None
 
-    Args:
-        name (str): Whose outputs are checked.
-        found, expected (Sequence[Tensor | ndarray]): The outputs.
+
+def check_agreement(name, found, expected):
+    """Raise a :class:`Mismatch` unless the outputs of ``name`` are those expected.
 
     Returns:
         float: The largest difference, in parts of the largest value of the same expected output.
-
-    Raises:
-        Mismatch: If that is more than :data:`TOLERANCE`, or not a number.
     """
     found, expected = ([_as_array(value) for value in values] for values in (found, expected))
     difference = float('inf')
@@ -135,12 +113,7 @@ def _as_array(value):
 
 
 class TrainingStep:
-    """Forward and backward pass of a mean square of every output; no optimizer.
-
-    Args:
-        module (nn.Module): In training mode.
-        image (Tensor): The input.
-    """
+    """Forward and backward pass of a mean square of every output; no optimizer."""
 
     def __init__(self, module: nn.Module, image):
         self.module, self.image = module, image

@@ -1,13 +1,16 @@
-"""What a result depends on besides the code: hardware, versions, and what it could do at best."""
+"""The machine: hardware and versions, what it could do at best, and what a network takes of it."""
 
+import json
 import os
 import platform
+import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 from mmghost.utils.complexity import count_complexity
 from mmghost.version import __version__
@@ -18,15 +21,7 @@ _REPEATS = 30
 
 
 def describe_environment(device, packages=PACKAGES):
-    """Name the hardware and the versions.
-
-    Args:
-        device (torch.device): Where networks run.
-        packages (Sequence[str]): Whose versions are named, where they are installed.
-
-    Returns:
-        dict[str, str | int]: By what it is.
-    """
+    """dict[str, str | int]: The hardware, and the versions of those packages that are installed."""
     found = dict(processor=_processor(), cores=len(os.sched_getaffinity(0)))
     if device.type == 'cuda':
         found['gpu'] = torch.cuda.get_device_name(device)
@@ -64,13 +59,10 @@ def _best_rate(function, amount, device):
 
 
 def measure_machine(device):
-    """Measure the rates of a large matrix product and of a copy beyond any cache.
+    """Measure multiply-adds a second, of a large matrix product, and bytes copied beyond any cache.
 
     On a GPU the product is in what convolutions take for single precision: TF32 where there is
-    such.
-
-    Returns:
-        dict[str, float]: Multiply-adds and copied bytes (read and written) a second.
+    such. A byte counts twice, as it is read and written.
     """
     on_gpu = device.type == 'cuda'
     size = 8192 if on_gpu else 1024
@@ -90,15 +82,11 @@ def measure_machine(device):
 
 
 def count_work(module, image):
-    """Count what one pass of a network needs.
-
-    Args:
-        module (nn.Module): The network, in evaluation mode.
-        image (Tensor): The input.
+    """Count what one pass of a network, in evaluation mode, needs for an image.
 
     Returns:
-        tuple[int, int]: For all of its images, multiply-adds of convolutions and linear layers,
-        and bytes of their weights, inputs and outputs, each moved once.
+        tuple[int, int]: Multiply-adds of convolutions and linear layers, and bytes of their
+        weights, inputs and outputs, each moved once.
     """
     moved = 0
 
@@ -117,3 +105,34 @@ def count_work(module, image):
             hook.remove()
     count = count_complexity(module, tuple(image.shape[-2:]), image.shape[1])
     return count.multiply_adds * len(image), moved
+
+
+def peak_memory(step, device):
+    """Measure the most memory in bytes that a :class:`TrainingStep`, run once, holds at once.
+
+    Counted is what PyTorch allocates during the step: maps kept for the backward pass, gradients,
+    scratch space. Weights and the input, there before, are not. On a GPU the caching allocator
+    tells; on a CPU every allocation and release of a profiled step is added up.
+    """
+    step.module.zero_grad(set_to_none=True)
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        step()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it reports its own start and stop as errors
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True, profile_memory=True) as record:
+        step()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, 'trace.json')
+        record.export_chrome_trace(str(file))
+        events = json.loads(file.read_text())['traceEvents']
+    held = most = 0
+    for event in sorted(
+        (event for event in events if event['name'] == '[memory]'), key=lambda event: event['ts']
+    ):
+        held += event['args']['Bytes']
+        most = max(most, held)
+    return most

@@ -13,9 +13,17 @@ import torch
 from mmghost.utils import check_int, check_positive
 from mmghost.utils.whole_models import is_config
 
-from .forms import TrainingStep, check_agreement, check_form, lay_out, make_form, prepare
-from .machine import count_work, describe_environment, measure_machine, synchronise
-from .memory import peak_memory
+from .breakdown import break_down
+from .forms import (
+    TrainingStep,
+    check_agreement,
+    check_form,
+    exported_file,
+    lay_out,
+    make_form,
+    prepare,
+)
+from .machine import count_work, describe_environment, measure_machine, peak_memory, synchronise
 from .networks import build_models
 
 #: A training step's work, in forward passes: the gradients of maps and of weights are one each
@@ -33,6 +41,7 @@ def benchmark(
     rounds=50,
     train=False,
     device='cpu',
+    breakdown=False,
 ):
     """Time networks in several forms, once their outputs are found to agree.
 
@@ -49,6 +58,8 @@ def benchmark(
         rounds (int): Timed runs of each network in each form. Defaults to 50.
         train (bool): Time training steps instead of inference. Defaults to False.
         device (str): 'cpu' or 'cuda'. Defaults to 'cpu'.
+        breakdown (bool): List operators, too, see :mod:`research.benchmark.breakdown`. Defaults to
+            False.
 
     Returns:
         dict: The results, fit for JSON; research/benchmarks/README.md describes them.
@@ -93,7 +104,7 @@ def benchmark(
                 _say(f'{size[0]}x{size[1]}, batch {batch}')
                 generator = torch.Generator().manual_seed(0)
                 image = torch.randn(batch, 3, *size, generator=generator).to(place)
-                results = _measure(pairs, image, threads, rounds, train)
+                results = _measure(pairs, image, threads, rounds, train, breakdown)
                 settings.append(dict(size=list(size), batch=batch, results=results))
     finally:
         torch.set_num_threads(threads_before)
@@ -119,7 +130,7 @@ def _exact():
     return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
-def _measure(pairs, image, threads, rounds, train):
+def _measure(pairs, image, threads, rounds, train, breakdown):
     """Measure networks in forms on one input."""
     references, works, runs, results = {}, {}, [], []
     for model, _ in pairs:
@@ -150,6 +161,9 @@ def _measure(pairs, image, threads, rounds, train):
                     run = prepare(model, form, image, place, threads)
                     found = run()
             result['difference'] = check_agreement(name, found, expected)
+            if breakdown and form != 'litert':
+                file = exported_file(place, form)
+                result['operators'] = break_down(form, run, file, image, threads)
             runs.append(run)
             results.append(result)
         _say(f'  timing in {rounds} rounds')

@@ -108,14 +108,7 @@ def build_model(name, width):
 
 
 def build_models(names, width=1.0):
-    """Build networks, those of one family with the same weights.
-
-    Args:
-        names (Sequence[str]): As :func:`build_model` takes them.
-        width (float): Factor on the channels of the backbones. Defaults to 1.0.
-
-    Returns:
-        list[Model]: In the same order, in evaluation mode.
+    """Build networks by :func:`build_model` in evaluation mode, one family with the same weights.
 
     Raises:
         ValueError: If a network does not exist, is given twice or does not run on an image alone.
@@ -143,11 +136,7 @@ def settle(module, seed=0):
     """Give a module random weights, and its batch norms statistics near those of its features.
 
     With statistics out of the blue a deep network amplifies rounding, and two forms of it could not
-    be compared.
-
-    Args:
-        module (nn.Module): Takes images; it is in evaluation mode then.
-        seed (int): Seed of the weights. Defaults to 0.
+    be compared. The module takes images and is in evaluation mode then.
     """
     generator = torch.Generator().manual_seed(seed)
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
-from rich.console import Group
-from rich.table import Table as RichTable
-from rich.text import Text
-
 from mmghost.utils.outputs import check_file
 
+from ..results import FOLDER
+from ..text import markdown_table
+
 #: Where the files of results are
-BENCHMARKS = Path(__file__).parent.parent / 'benchmarks'
+BENCHMARKS = FOLDER / 'benchmarks'
+OPERATORS = 12  # that are shown
 KEYS = {
     *('title', 'command', 'task', 'against', 'width', 'threads', 'rounds', 'device'),
     *('environment', 'machine', 'settings'),
@@ -61,13 +61,9 @@ def spread(values):
 
 
 def ratio(result, reference):
-    """Put two results' times in relation, round by round, so that drifts of the machine cancel.
+    """Spread: Of two results' times, round by round, so that drifts of the machine cancel.
 
-    Args:
-        result, reference (dict): Of the same setting.
-
-    Returns:
-        Spread: Of the rounds' ratios; below 1 is faster than the reference.
+    Below 1 is faster than the reference.
     """
     pairs = zip(result['seconds'], reference['seconds'])
     return spread([mine / theirs for mine, theirs in pairs])
@@ -129,12 +125,27 @@ def times_table(setting, benchmark):
     return Table(f'{_headline(setting, benchmark)}: times', columns, rows)
 
 
+def operators_tables(setting, benchmark):
+    """Yield tables of the operators that take longest in each result that has some."""
+    for result in setting['results']:
+        operators = result.get('operators', [])
+        total = sum(milliseconds for _, _, milliseconds in operators)
+        rows = [
+            (name, f'{calls:g}', f'{milliseconds:.3f}', f'{milliseconds / total:.0%}')
+            for name, calls, milliseconds in operators[:OPERATORS]
+        ]
+        if rows:
+            where = f'{_headline(setting, benchmark)}: {_short(result["model"])}, {result["form"]}'
+            yield Table(f'{where}: operators', ('operator', 'calls', 'ms', 'of all'), rows)
+
+
 def tables(benchmark):
-    """List a benchmark's tables: ratios first, then times and floors."""
+    """List a benchmark's tables: ratios first, then times and floors, then operators."""
     settings = benchmark['settings']
     return [
         *(ratios_table(setting, benchmark) for setting in settings),
         *(times_table(setting, benchmark) for setting in settings),
+        *(table for setting in settings for table in operators_tables(setting, benchmark)),
     ]
 
 
@@ -154,16 +165,6 @@ def describe(benchmark):
         f'{machine["multiply_adds"] / 1e9:.1f} G multiply-adds a second'
         f', {machine["copied_bytes"] / 1e9:.1f} GB copied a second. With {versions}.'
     )
-
-
-def to_rich(table):
-    """Lay a table out for a terminal, under its title."""
-    rich = RichTable()
-    for index, column in enumerate(table.columns):
-        rich.add_column(column, justify='left' if index == 0 else 'right')
-    for row in table.rows:
-        rich.add_row(*row)
-    return Group(Text(table.title, style='bold'), rich, '')
 
 
 def check_results_file(file):
@@ -208,11 +209,5 @@ def to_markdown(benchmarks):
             describe(benchmark),
         ]
         for table in tables(benchmark):
-            lines += ['', f'### {table.title}', '', _row(table.columns)]
-            lines.append(_row('---' for _ in table.columns))
-            lines += map(_row, table.rows)
+            lines += ['', f'### {table.title}', '', *markdown_table(table.columns, table.rows)]
     return '\n'.join(lines) + '\n'
-
-
-def _row(cells):
-    return f'| {" | ".join(cells)} |'

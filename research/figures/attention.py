@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from matplotlib.patches import Rectangle
-from rich.table import Table
 
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
 from mmghost.utils.command_line import one_line_errors
 from mmghost.utils.wide_console import wide_console
 
-from .inputs import find_layer, input_images, make_parser, record, trained_model
-from .pictures import check_new_file, hide_ticks, new_figure, save_figure, show_image
+from ..text import rich_table
+from .inputs import find_layer, make_parser, open_model, record
+from .pictures import check_new_file, frame, hide_ticks, new_figure, save_figure, show_image
 
 MOST = 6  # columns of a picture
 _PLACE = re.compile(r'(\.ghost[12])?\.attention$')
@@ -95,19 +94,13 @@ def attention_maps(model, image, position, layers=None, full=None):
             f'the position must be in the image, y from 0 to {height - 1} and x from 0 to '
             f'{width - 1}, but is {y}, {x}.'
         )
-    names = _attentions(model, DFCAttention)
-    if not names:
-        raise ValueError('the model has no DFC attention.')
-    if layers:
-        names = _within(model, layers, names)
+    names = _attentions(model, DFCAttention, layers)
     if full is None:
         return [_decoupled(model, name, image, position) for name in _spread_out(names, layers)]
     full, full_image = full
     if full_image.pixels.shape != image.pixels.shape:
         raise ValueError('the two configs must prepare the image in the same size.')
     beside = {_place(name): name for name in _attentions(full, MobileViTAttention)}
-    if not beside:
-        raise ValueError('the model of full attention has no self-attention (MobileViTAttention).')
     names = [name for name in names if _place(name) in beside]
     if not names:
         raise ValueError(
@@ -123,19 +116,23 @@ def attention_maps(model, image, position, layers=None, full=None):
     ]
 
 
-def _attentions(model, kind):
-    return [name for name, module in model.named_modules() if isinstance(module, kind)]
-
-
-def _within(model, layers, names):
+def _attentions(model, kind, layers=None):
+    """Name a model's attentions of a kind, or those in some layers only."""
+    names = [name for name, module in model.named_modules() if isinstance(module, kind)]
+    if not names:
+        raise ValueError(
+            'the model has no DFC attention.'
+            if kind is DFCAttention
+            else 'the model of full attention has no self-attention (MobileViTAttention).'
+        )
     chosen = []
-    for layer in layers:
+    for layer in layers or ():
         find_layer(model, layer)
-        inside = [name for name in names if name == layer or name.startswith(f'{layer}.')]
+        inside = [name for name in names if f'{name}.'.startswith(f'{layer}.')]
         if not inside:
             raise ValueError(f'the layer {layer!r} has no DFC attention; {names[0]!r} is one.')
-        chosen += [name for name in inside if name not in chosen]
-    return chosen
+        chosen += inside
+    return list(dict.fromkeys(chosen)) or names
 
 
 def _place(name):
@@ -154,12 +151,8 @@ def effective_weights(attention, tokens, row, column):
 
     Args:
         attention (DFCAttention): The attention, in evaluation mode.
-        tokens (Tensor): z, ``(C, h, w)``.
-        row (int): Row of the position.
-        column (int): Its column.
-
-    Returns:
-        Tensor: The weights, ``(C, h, w)``.
+        tokens (Tensor): z, ``(C, h, w)``, and so are the weights that are returned.
+        row, column (int): The position.
     """
     with torch.enable_grad():
         tokens = tokens.detach()[None].requires_grad_()
@@ -170,15 +163,9 @@ def effective_weights(attention, tokens, row, column):
 
 
 def token_affinity(tokens, row, column):
-    """Give how alike a token is to all: cosine similarities, negative ones as 0, as shares.
+    """Give how alike the token at a position is to all of ``(C, h, w)``, as shares ``(h, w)``.
 
-    Args:
-        tokens (Tensor): ``(C, h, w)``.
-        row (int): Row of the token.
-        column (int): Its column.
-
-    Returns:
-        Tensor: Shares, ``(h, w)``.
+    They are cosine similarities, negative ones as 0.
     """
     similarity = F.cosine_similarity(tokens, tokens[:, row, column, None, None], dim=0).clamp(min=0)
     return similarity / similarity.sum().clamp(min=1e-12)
@@ -234,52 +221,33 @@ def _scale(position, image, size):
 
 
 def attention_table(found):
-    """Return how attention is spread over positions, as a table.
-
-    Args:
-        found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
-
-    Returns:
-        Table: For rich's console.
-    """
-    table = Table(
+    """Table: How what :func:`attention_maps` found is spread over positions, for rich's console."""
+    rows = []
+    for pair in found:
+        height, width = pair[0].weights.shape
+        figures = [
+            text
+            for one in pair
+            for text in (f'{one.on_cross:.0%} ({one.even_on_cross:.0%})', f'{one.spread:.1f}')
+        ]
+        rows.append((_short(pair[0].layer), f'{height}x{width}', *figures))
+    return rich_table(
+        ('layer', 'positions', 'decoupled: cross', 'spread', 'full: cross', 'spread'),
+        rows,
         caption="cross: share of the attention in the position's own row and column, in brackets "
         'what it would be if all positions that take part did so evenly; spread: e to the entropy '
-        'of the shares, in positions.'
+        'of the shares, in positions.',
     )
-    headings = ('layer', 'positions', 'decoupled: cross', 'spread', 'full: cross', 'spread')
-    for heading in headings:
-        table.add_column(heading, justify='left' if heading == 'layer' else 'right')
-    for decoupled, full in found:
-        height, width = decoupled.weights.shape
-        table.add_row(
-            _short(decoupled.layer),
-            f'{height}x{width}',
-            *(
-                cell
-                for attention in (decoupled, full)
-                for cell in (
-                    f'{attention.on_cross:.0%} ({attention.even_on_cross:.0%})',
-                    f'{attention.spread:.1f}',
-                )
-            ),
-        )
-    return table
 
 
 def draw_attention(found, image, position, full_name):
-    """Draw, for a position of an image, decoupled attention above full attention, layer by layer.
-
-    GhostNetV2, Figure 6.
+    """Draw decoupled attention above full attention, layer by layer: GhostNetV2, Figure 6.
 
     Args:
         found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
         image (InputImage): The image.
         position (tuple[int, int]): y and x, in pixels of the image.
         full_name (str): What the full attention is.
-
-    Returns:
-        Figure: The picture.
     """
     figure = new_figure(5.8)
     y, x = position
@@ -306,16 +274,7 @@ def draw_attention(found, image, position, full_name):
 def _draw_map(figure, axis, attention, image):
     height, width = attention.weights.shape
     drawn = axis.imshow(100 * attention.weights.numpy(), cmap='viridis', vmin=0)
-    axis.add_patch(
-        Rectangle(
-            (attention.column - 0.5, attention.row - 0.5),
-            1,
-            1,
-            fill=False,
-            edgecolor=_MARK,
-            linewidth=2,
-        )
-    )
+    frame(axis, attention.column - 0.5, attention.row - 0.5, 1, 1, _MARK)
     hide_ticks(axis)
     axis.set_xlabel(
         f'{height}x{width} positions\n{attention.on_cross:.0%} in its row and\n'
@@ -340,20 +299,10 @@ def parse_args():
         metavar=('Y', 'X'),
         help='in pixels of the image as the network gets it (default: its middle)',
     )
-    parser.add_argument(
-        '--image', default='0', help='a file, or the number of a test image (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--layer',
-        nargs='+',
-        help='attentions, or blocks that have some (default: six, from the first to the last)',
-    )
-    parser.add_argument(
-        '--full',
-        nargs=2,
-        metavar=('CONFIG', 'CHECKPOINT'),
-        help='a network with self-attention in the same bottlenecks',
-    )
+    layers = 'attentions, or blocks that have some (default: six, from the first to the last)'
+    parser.add_argument('--layer', nargs='+', help=layers)
+    full = 'a network with self-attention in the same bottlenecks'
+    parser.add_argument('--full', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help=full)
     return parser.parse_args()
 
 
@@ -361,13 +310,11 @@ def main():
     args = parse_args()
     with one_line_errors():
         check_new_file(args.out)
-        config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
-        (image,) = input_images(config, model, [args.image])
+        model, (image,) = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
         full, full_name = None, 'affinity of the same features'
         if args.full:
-            full_config, full_model = trained_model(*args.full)
-            full = full_model, *input_images(full_config, full_model, [args.image])
-            full_name = 'trained self-attention'
+            full_model, (full_image,) = open_model(*args.full, args.image)
+            full, full_name = (full_model, full_image), 'trained self-attention'
         position = args.position or [length // 2 for length in image.pixels.shape[:2]]
         found = attention_maps(model, image, position, args.layer, full)
         save_figure(draw_attention(found, image, position, full_name), args.out)

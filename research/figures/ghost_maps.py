@@ -11,7 +11,7 @@ import torch
 from mmghost.layers import GhostModule
 from mmghost.utils.command_line import one_line_errors
 
-from .inputs import find_layer, input_images, make_parser, record, record_maps, trained_model
+from .inputs import find_layer, make_parser, open_model, record, record_maps
 from .pictures import (
     check_new_file,
     colour_bar,
@@ -105,71 +105,47 @@ def _correlate(first, second):
 
 
 def draw_ghost_maps(found, image, count=36):
-    """Draw the maps of layers beside the image: of a Ghost module intrinsic, then ghost maps.
+    """Draw at most ``count`` maps of each layer beside the image: intrinsic, then ghost maps.
 
     GhostNet, Figure 4, whose red and green frames are kept, and Figures 1 and 5 for layers that are
     not Ghost modules. Equal places in the frames are an intrinsic map and its ghost.
-
-    Args:
-        found (list[LayerMaps]): What :func:`ghost_maps` found.
-        image (InputImage): The image.
-        count (int): Maps in a frame, as many as there are at most. Defaults to 36.
-
-    Returns:
-        Figure: The picture.
-
-    Raises:
-        ValueError: If ``count`` is below 1.
     """
     if count < 1:
         raise ValueError(f'the number of maps must be at least 1, not {count}.')
-    frames = max(len(layer.groups) for layer in found)
-    heights = [_height(layer, image, count, frames) for layer in found]
+    columns, heights = [], []
+    for layer in found:
+        groups = list(layer.groups.values())
+        shown = min(count, max(map(len, groups)))
+        columns.append(math.ceil(math.sqrt(shown * (2 if len(groups) == 1 else 1))))
+        height, width = groups[0].shape[1:]
+        rows = -(-shown // columns[-1])
+        heights.append(max(2.6, 8.4 / len(groups) * rows * height / columns[-1] / width + 0.8))
     figure = new_figure(sum(heights) + 0.4)
-    figure.suptitle(_HEADING if frames > 1 else 'Feature maps', fontsize=12)
+    ghosts = any('intrinsic' in layer.groups for layer in found)
+    figure.suptitle(_HEADING if ghosts else 'Feature maps', fontsize=12)
     parts = figure.subfigures(len(found), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, layer in zip(parts, found):
-        _draw_layer(part, layer, image, count, frames)
+    for part, layer, wide in zip(parts, found, columns):
+        _draw_layer(part, layer, image, count, wide)
     return figure
 
 
-def _columns(layer, count):
-    shown = min(count, max(len(maps) for maps in layer.groups.values()))
-    return math.ceil(math.sqrt(shown * (2 if len(layer.groups) == 1 else 1)))
-
-
-def _height(layer, image, count, frames):
-    shown = min(count, max(len(maps) for maps in layer.groups.values()))
-    columns = _columns(layer, count)
-    _, height, width = next(iter(layer.groups.values())).shape
-    frame_width = 8.4 / len(layer.groups)
-    return max(2.6, frame_width * -(-shown // columns) * height / (columns * width) + 0.8)
-
-
-def _draw_layer(figure, layer, image, count, frames):
-    axes = figure.subplots(
-        1, 1 + len(layer.groups), width_ratios=(1, *[3.6 / len(layer.groups)] * len(layer.groups))
-    )
-    show_image(axes[0], image)
+def _draw_layer(figure, layer, image, count, columns):
+    parts = len(layer.groups)
+    first, *others = figure.subplots(1, 1 + parts, width_ratios=(1, *[3.6 / parts] * parts))
+    show_image(first, image)
     figure.suptitle(_title(layer), fontsize=10)
-    columns = _columns(layer, count)
-    values = torch.cat(list(layer.groups.values())).numpy()
-    colours = colours_of(scale_maps(values))
-    for axis, (name, maps) in zip(axes[1:], layer.groups.items()):
-        picture = tile(scale_maps(maps[:count].numpy()), columns)
-        drawn = axis.imshow(picture, **colours)
+    colours = colours_of(scale_maps(torch.cat(list(layer.groups.values())).numpy()))
+    for axis, (name, maps) in zip(others, layer.groups.items()):
+        drawn = axis.imshow(tile(scale_maps(maps[:count].numpy()), columns), **colours)
         hide_ticks(axis)
-        frame = _FRAMES.get(name, 'green')
+        colour = _FRAMES.get(name, 'green')
         for spine in axis.spines.values():
-            spine.set(edgecolor=frame, linewidth=2.5)
+            spine.set(edgecolor=colour, linewidth=2.5)
         channels, height, width = maps.shape
         some = f'{count} of {channels}' if count < channels else f'{channels}'
         silent = int((maps.flatten(1).abs().amax(1) == 0).sum())
-        axis.set_title(
-            f'{some} {name} maps of {height}x{width}' + (f', {silent} all 0' if silent else ''),
-            fontsize=9,
-            color=frame,
-        )
+        title = f'{some} {name} maps of {height}x{width}' + (f', {silent} all 0' if silent else '')
+        axis.set_title(title, fontsize=9, color=colour)
     colour_bar(drawn, "value / the map's largest magnitude")
 
 
@@ -187,9 +163,6 @@ def _title(layer):
 def parse_args():
     parser = make_parser(__doc__)
     parser.add_argument(
-        '--image', default='0', help='a file, or the number of a test image (default: %(default)s)'
-    )
-    parser.add_argument(
         '--layer',
         nargs='+',
         help='Ghost modules, or other layers, whose maps are not parted '
@@ -205,8 +178,7 @@ def main():
     args = parse_args()
     with one_line_errors():
         check_new_file(args.out)
-        config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
-        (image,) = input_images(config, model, [args.image])
+        model, (image,) = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
         found = ghost_maps(model, image, args.layer)
         save_figure(draw_ghost_maps(found, image, args.maps), args.out)
 

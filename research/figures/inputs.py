@@ -22,8 +22,8 @@ from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
 
 
-def make_parser(description):
-    """Make the parser of a command that draws what is inside a trained model."""
+def make_parser(description, several=False):
+    """Make the parser of a command that draws what is in a trained model on an image or several."""
     parser = ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,18 +31,29 @@ def make_parser(description):
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument('-o', '--out', required=True, metavar='FILE', help='the picture to write')
     parser.add_argument(
+        '--image',
+        metavar='IMAGE',
+        nargs='+' if several else 1,
+        default=[str(number) for number in range(8 if several else 1)],
+        help="files, or numbers of test images; the picture shows the first's maps "
+        '(default: 0 to 7)'
+        if several
+        else 'a file, or the number of a test image (default: 0)',
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'
     )
     return parser
 
 
-def trained_model(config, checkpoint, cfg_options=None):
-    """tuple[Config, nn.Module]: A config, and its model with a checkpoint of it."""
+def open_model(config, checkpoint, images, cfg_options=None):
+    """tuple[nn.Module, list[InputImage]]: A config's trained model, and images for it."""
     config, _ = read_config(config, cfg_options)
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
     load_whole_model(model, checkpoint)
-    return config, model.eval()
+    model.eval()
+    return model, input_images(config, model, images)
 
 
 class InputImage(NamedTuple):
@@ -133,11 +144,7 @@ def _prepare(model, sample, name):
 
 
 def find_layer(model, name):
-    """Return a model's layer, as ``named_modules`` names it.
-
-    Raises:
-        ValueError: If there is no such layer; the nearest there is is suggested.
-    """
+    """Return a model's layer, or raise a ValueError that suggests the nearest name there is."""
     modules = dict(model.named_modules())
     if not name or name not in modules:
         names = [known for known in modules if known]
@@ -150,7 +157,8 @@ def find_layer(model, name):
 def record(model, layers, image):
     """Run a model, up to its heads' raw outputs, and keep what its layers take and give.
 
-    Of a layer that runs several times, such as a head on several scales, the first run is kept.
+    Of a layer that runs several times, such as a head on several scales, the first run is kept; one
+    that does not run is a ValueError.
 
     Args:
         model (nn.Module): A detector, segmentor or classifier, in evaluation mode.
@@ -159,9 +167,6 @@ def record(model, layers, image):
 
     Returns:
         dict[str, tuple[Tensor, Tensor]]: Each layer's first input and its output.
-
-    Raises:
-        ValueError: If a layer did not run.
     """
     found = {}
 
@@ -188,11 +193,7 @@ def _copy(value):
 
 
 def record_maps(model, name, image):
-    """Give the maps ``(C, H, W)`` that a layer puts out on an image.
-
-    Raises:
-        ValueError: If there is no such layer, or it gives no maps.
-    """
+    """Give the maps ``(C, H, W)`` that a layer puts out on an image; a ValueError if none."""
     _, output = record(model, {name: find_layer(model, name)}, image)[name]
     if not isinstance(output, torch.Tensor) or output.ndim != 4:
         shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from mmghost.utils.files import write_atomically
 from mmghost.utils.outputs import check_folder
@@ -21,16 +22,9 @@ def new_figure(height):
 
 
 def check_new_file(file, suffixes=None):
-    """Raise unless a file can be written where nothing is.
+    """Raise an OSError or ValueError unless a file can be written where nothing is.
 
-    Args:
-        file (str | Path): The file.
-        suffixes (Sequence[str], optional): What it may end in, by default the formats of pictures.
-
-    Raises:
-        FileExistsError: If it exists.
-        NotADirectoryError, PermissionError: If its folder is none, or not to be written to.
-        ValueError: If it ends in something else.
+    Its suffix must be one of ``suffixes``, by default the formats of pictures.
     """
     file = Path(file)
     suffixes = suffixes or ('.png', '.jpg', '.pdf', '.svg')
@@ -48,14 +42,20 @@ def save_figure(figure, file):
     write_atomically(content.getvalue(), file)
 
 
-def show_image(axes, image, title=None):
+def show_image(axes, image):
     """Draw an input image with its size in pixels on the axes."""
     axes.imshow(image.pixels, cmap='gray', vmin=0, vmax=1)
     height, width = image.pixels.shape[:2]
-    axes.set_title(title or image.name, fontsize=9)
+    axes.set_title(image.name, fontsize=9)
     axes.set_xlabel(f'x, {width} pixels', fontsize=8)
     axes.set_ylabel(f'y, {height} pixels', fontsize=8)
     axes.tick_params(labelsize=_SMALL)
+
+
+def frame(axes, left, top, width, height, colour, **style):
+    """Frame a part of a map; a pixel's middle is at whole numbers."""
+    style = dict(edgecolor=colour, linewidth=2, fill=False) | style
+    axes.add_patch(Rectangle((left, top), width, height, **style))
 
 
 def hide_ticks(axes):
@@ -72,11 +72,7 @@ def colour_bar(shown, label):
 
 
 def colours_of(values):
-    """Choose colours for values: from 0 up where none is negative, else blue below and red above 0.
-
-    Returns:
-        dict: ``cmap``, ``vmin`` and ``vmax`` of ``imshow``.
-    """
+    """dict: Colours of ``imshow``: from 0 up, or blue below 0 and red above it."""
     top = float(np.abs(values).max()) or 1.0
     if values.min() >= 0:
         return dict(cmap='viridis', vmin=0, vmax=top)

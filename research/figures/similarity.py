@@ -12,18 +12,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.patches import Rectangle
-from rich.table import Table
 
 from mmghost.utils.command_line import one_line_errors
 from mmghost.utils.files import write_atomically
 from mmghost.utils.wide_console import wide_console
 
-from .inputs import input_images, make_parser, record_maps, trained_model
+from ..text import rich_table
+from .inputs import make_parser, open_model, record_maps
 from .pictures import (
     check_new_file,
     colour_bar,
     colours_of,
+    frame,
     hide_ticks,
     new_figure,
     save_figure,
@@ -225,37 +225,28 @@ def _fit(name, maps, source, target, correlation):
 
 
 def similarity_table(found):
-    """Return the errors as a table like GhostNet's Table 2.
-
-    Args:
-        found (Similarity): What :func:`feature_similarity` found.
-
-    Returns:
-        Table: For rich's console.
-    """
+    """Table: The errors of a :class:`Similarity` as in GhostNet's Table 2, for rich's console."""
     channels, images, height, width = found.maps.shape
-    table = Table(
+    rows = [
+        (
+            pair.name,
+            f'{pair.source}, {pair.target}',
+            f'{pair.correlation:.3f}',
+            *(
+                f'{_thousandths(error)} ({error / pair.variance:.1%})'
+                for error in pair.errors.values()
+            ),
+        )
+        for pair in found.pairs
+    ]
+    return rich_table(
+        ('pair', 'maps', 'correlation', *(f'MSE, d={size}' for size in KERNEL_SIZES)),
+        rows,
         title=f'{found.layer}: {channels} maps of {height}x{width}, {images} images',
         caption='MSE: mean squared error of the second map of a pair predicted from the first by '
         'a d x d kernel and a bias, in 10^-3 squared units of the output as it is; in brackets as '
         "a part of the second map's variance.",
     )
-    headings = ('pair', 'maps', 'correlation', *(f'MSE, d={size}' for size in KERNEL_SIZES))
-    for heading in headings:
-        table.add_column(heading, justify='left' if heading == 'pair' else 'right')
-    for pair in found.pairs:
-        table.add_row(
-            pair.name,
-            f'{pair.source}, {pair.target}',
-            f'{pair.correlation:.3f}',
-            *(_error(pair, size) for size in KERNEL_SIZES),
-        )
-    return table
-
-
-def _error(pair, size):
-    error = pair.errors[size]
-    return f'{_thousandths(error)} ({error / pair.variance:.1%})'
 
 
 def _thousandths(value):
@@ -263,16 +254,9 @@ def _thousandths(value):
 
 
 def draw_similarity(found, image):
-    """Draw a layer's maps, its pairs framed, and below each pair with its predictions.
+    """Draw a layer's maps on its first image, its pairs framed, and each pair with its predictions.
 
     GhostNet, Figure 1, and the errors of Table 2.
-
-    Args:
-        found (Similarity): What :func:`feature_similarity` found.
-        image (InputImage): The first of its images, which is the one that is shown.
-
-    Returns:
-        Figure: The picture.
     """
     shown = _shown(found)
     columns = min(12, max(8, -(-len(shown) // 2)))
@@ -314,27 +298,15 @@ def _draw_all(figure, found, image, shown, columns):
         for index in (pair.source, pair.target):
             row, column = divmod(shown.index(index), columns)
             left, top = column * (width + 1) - 0.5, row * (height + 1) - 0.5
-            inside = 0.05 * width if pair.name == TYPICAL else 0
-            right.add_patch(
-                Rectangle(
-                    (left + inside, top + inside),
-                    width - 2 * inside,
-                    height - 2 * inside,
-                    fill=False,
-                    edgecolor=_colour(pair),
-                    linewidth=2.5,
-                    linestyle='--' if pair.name == TYPICAL else '-',
-                )
-            )
-            right.text(
-                left + 0.1 * width,
-                top + 0.9 * height,
-                f'{index}',
-                color=_colour(pair),
-                fontsize=9,
-                fontweight='bold',
-                bbox=dict(facecolor='white', edgecolor='none', alpha=0.8, pad=1),
-            )
+            typical, colour = pair.name == TYPICAL, _colour(pair)
+            inside = 0.05 * width if typical else 0
+            size = width - 2 * inside, height - 2 * inside
+            line = dict(linewidth=2.5, linestyle='--' if typical else '-')
+            frame(right, left + inside, top + inside, *size, colour, **line)
+            box = dict(facecolor='white', edgecolor='none', alpha=0.8, pad=1)
+            place = left + 0.1 * width, top + 0.9 * height
+            style = dict(color=colour, fontsize=9, fontweight='bold', bbox=box)
+            right.text(*place, f'{index}', **style)
     colour_bar(drawn, "value / the map's largest magnitude")
 
 
@@ -372,15 +344,7 @@ def _colour(pair):
 
 
 def parse_args():
-    parser = make_parser(__doc__)
-    parser.add_argument(
-        '--image',
-        nargs='+',
-        default=[str(number) for number in range(8)],
-        metavar='IMAGE',
-        help="files, or numbers of test images; the picture shows the first's maps "
-        '(default: 0 to 7)',
-    )
+    parser = make_parser(__doc__, several=True)
     parser.add_argument(
         '--layer', help='whose output (default: the first residual block of the backbone)'
     )
@@ -395,8 +359,7 @@ def main():
         check_new_file(args.out)
         if args.json:
             check_new_file(args.json, ['.json'])
-        config, model = trained_model(args.config, args.checkpoint, args.cfg_options)
-        images = input_images(config, model, args.image)
+        model, images = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
         found = feature_similarity(model, images, args.layer, args.pairs)
         save_figure(draw_similarity(found, images[0]), args.out)
         if args.json:

@@ -69,13 +69,6 @@ def test_mmdet_and_mmseg_read_it(scenes):
     assert len(segmentation) == 8
 
 
-def test_the_articles_of_a_split_are_its_own(idx_folder):
-    train, labels = read_fashion_mnist(idx_folder, 'train')
-    test, _ = read_fashion_mnist(idx_folder, 'test')
-    assert train.shape == (40, 28, 28) and test.shape == (20, 28, 28)
-    assert labels.tolist() == [index % 10 for index in range(40)]
-
-
 def test_made_once(tmp_path, idx_folder, scenes):
     out_dir = tmp_path / 'scenes'
     shutil.copytree(scenes, out_dir)
@@ -87,12 +80,10 @@ def test_made_once(tmp_path, idx_folder, scenes):
 
 
 def test_other_folders_are_left_alone(tmp_path, idx_folder):
-    (tmp_path / 'mine').mkdir()
-    (tmp_path / 'mine' / 'thesis.tex').write_text('x')
-    for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match='not a data set'):
-            make_fashion_scenes(tmp_path / 'mine', idx_folder, overwrite=overwrite)
-    assert (tmp_path / 'mine' / 'thesis.tex').exists()
+    (tmp_path / 'thesis.tex').write_text('x')
+    with pytest.raises(FileExistsError, match='not a data set'):
+        make_fashion_scenes(tmp_path, idx_folder, overwrite=True)
+    assert (tmp_path / 'thesis.tex').exists()
 
 
 def test_interrupted_work_leaves_nothing(tmp_path, idx_folder, monkeypatch):
@@ -105,20 +96,6 @@ def test_interrupted_work_leaves_nothing(tmp_path, idx_folder, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ('argument', 'value'),
-    [('train_count', 0), ('val_count', -1), ('size', 63), ('size', 4096), ('seed', -1)],
-)
-def test_bad_arguments_are_named(tmp_path, idx_folder, argument, value):
-    with pytest.raises(ValueError, match=f'{argument} must be'):
-        make_fashion_scenes(tmp_path / 'scenes', idx_folder, **{argument: value})
-
-
-def test_missing_files_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='train-images-idx3-ubyte.*dataset-fashion-mnist'):
-        find_fashion_mnist(tmp_path)
-
-
 def test_plain_idx_files_are_read(tmp_path, idx_folder):
     for path in idx_folder.iterdir():
         (tmp_path / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
@@ -127,28 +104,20 @@ def test_plain_idx_files_are_read(tmp_path, idx_folder):
     assert np.array_equal(found, read_fashion_mnist(idx_folder, 'test')[0])
 
 
-@pytest.mark.parametrize(
-    ('damage', 'message'),
-    [
-        (lambda data: data[:-100], 'should hold'),
-        (lambda data: data[:6], 'idx magic number'),
-        (lambda data: b'', 'idx magic number'),
-        (lambda data: b'\x00\x00\x08\x01' + data[4:], 'idx magic number'),
-        (lambda data: data + b'\x00', 'should hold'),
-    ],
-)
-def test_damaged_idx_files_are_named(tmp_path, idx_folder, damage, message):
+def test_damaged_idx_files_are_named(tmp_path, idx_folder):
     for path in idx_folder.iterdir():
         shutil.copy(path, tmp_path)
     name = 'train-images-idx3-ubyte.gz'
     data = gzip.decompress((idx_folder / name).read_bytes())
-    (tmp_path / name).write_bytes(gzip.compress(damage(data)))
-    with pytest.raises(ValueError, match=f'{name}.*{message}'):
-        read_fashion_mnist(tmp_path, 'train')
-
-
-def test_a_gzip_file_cut_short_is_named(tmp_path, idx_folder):
-    for path in idx_folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match='not a whole gzip file'):
+    for damaged, message in (
+        (data[:-100], 'should hold'),
+        (data + b'\x00', 'should hold'),
+        (b'', 'idx magic number'),
+        (b'\x00\x00\x08\x01' + data[4:], 'idx magic number'),
+    ):
+        (tmp_path / name).write_bytes(gzip.compress(damaged))
+        with pytest.raises(ValueError, match=f'{name}.*{message}'):
+            read_fashion_mnist(tmp_path, 'train')
+    (tmp_path / name).unlink()
+    with pytest.raises(FileNotFoundError, match='train-images-idx3-ubyte.*dataset-fashion-mnist'):
         read_fashion_mnist(tmp_path, 'train')

@@ -5,12 +5,12 @@ from stubs import Model, image
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
-from mmghost.layers import DFCAttention, FullyConnectedDFC, GhostModuleV2, MobileViTAttention
+from mmghost.layers import DFCAttention, GhostModuleV2, MobileViTAttention
 from mmghost.layers.attach_attention import attach_attention
 from research.figures.attention import attention_maps, effective_weights, token_affinity
 
 
-@pytest.mark.parametrize('position', [(0, 0), (2, 3), (5, 1)])
+@pytest.mark.parametrize('position', [(0, 0), (2, 3)])
 def test_effective_weights_by_brute_force(position):
     """A token at a time is moved, and what the attention becomes at the position is measured."""
     attention = randomise(DFCAttention(3, 4, 3)).double().eval()
@@ -28,21 +28,10 @@ def test_effective_weights_by_brute_force(position):
                 torch.testing.assert_close(found[:, row, column], mixed(moved) - mixed(tokens))
 
 
-def test_effective_weights_are_those_of_equations_4_and_5():
-    attention = DFCAttention(3, 4, 5, norm_cfg=None).double().eval()
-    layer = FullyConnectedDFC.from_convolutions(
-        attention.vertical.conv, attention.horizontal.conv, (6, 7)
-    )
-    found = effective_weights(attention, torch.randn(4, 6, 7, dtype=torch.double), 2, 4)
-    along_columns = layer.vertical[:, 0, 2].double()
-    along_rows = layer.horizontal[:, 0, 4].double()
-    torch.testing.assert_close(found, torch.einsum('ch,cw->chw', along_columns, along_rows))
-
-
 @pytest.mark.parametrize(
-    ('dilation', 'size'), [(1, (12, 14)), (1, (13, 15)), (2, (16, 24)), (3, (18, 24))]
+    ('dilation', 'size', 'position'),
+    [(1, (13, 15), (7, 5)), (2, (16, 24), (0, 0)), (3, (18, 24), (11, 13))],
 )
-@pytest.mark.parametrize('position', [(0, 0), (7, 5), (11, 13)])
 def test_the_map_is_where_the_gate_comes_from(dilation, size, position):
     """The pixels that change the gate at a position are those of the map's positions."""
     module = GhostModuleV2(
@@ -136,33 +125,12 @@ def test_shares_on_the_cross():
     assert found.spread == pytest.approx(9)
 
 
-@pytest.mark.parametrize(
-    ('position', 'options', 'message'),
-    [
-        ((20, 0), {}, 'y from 0 to 19 and x from 0 to 23, but is 20, 0'),
-        ((0, -1), {}, 'but is 0, -1'),
-        ((0, 0), dict(layers=['backbone.2']), "no layer 'backbone.2', did you mean"),
-        ((0, 0), dict(layers=['backbone.0']), "'backbone.0' has no DFC attention; 'backbone.1"),
-    ],
-)
-def test_what_cannot_be(position, options, message):
-    model = Model(nn.Conv2d(3, 4, 1), GhostModuleV2(4, 8))
-    with pytest.raises(ValueError, match=message):
-        attention_maps(model, image(20, 24), position, **options)
-
-
-def test_networks_without_attention():
-    shown = image(8, 8)
-    plain = Model(nn.Conv2d(3, 4, 1))
-    decoupled = Model(GhostModuleV2(3, 4))
-    with pytest.raises(ValueError, match='the model has no DFC attention'):
-        attention_maps(plain, shown, (0, 0))
-    with pytest.raises(ValueError, match='full attention has no self-attention'):
-        attention_maps(decoupled, shown, (0, 0), full=(plain, shown))
-    with pytest.raises(ValueError, match='in the same size'):
-        attention_maps(decoupled, shown, (0, 0), full=(plain, image(9, 9)))
+def test_networks_without_attention_in_common():
+    shown, decoupled = image(8, 8), Model(GhostModuleV2(3, 4))
     elsewhere = Model(nn.Conv2d(3, 8, 1), MobileViTAttention(8, 8))
-    with pytest.raises(
-        ValueError, match='in the same bottlenecks: full attention is in backbone.1'
+    for full, message in (
+        ((elsewhere, image(9, 9)), 'in the same size'),
+        ((elsewhere, shown), 'in the same bottlenecks: full attention is in backbone.1'),
     ):
-        attention_maps(decoupled, shown, (0, 0), full=(elsewhere, shown))
+        with pytest.raises(ValueError, match=message):
+            attention_maps(decoupled, shown, (0, 0), full=full)

@@ -53,25 +53,18 @@ def test_similarity(model, tmp_path):
     assert similarity_table(found).row_count == 3
 
 
-@pytest.mark.parametrize(
-    ('layers', 'count', 'axes'), [([0], 36, 4), ([2], 36, 5), ([0, 1, 2], 4, 13)]
-)
+@pytest.mark.parametrize(('layers', 'count', 'axes'), [([2], 36, 5), ([0, 1, 2], 4, 13)])
 def test_ghost_maps(layers, count, axes, model, tmp_path):
+    nn.init.constant_(model.backbone[0].primary_conv.bn.weight, 0)
+    nn.init.constant_(model.backbone[0].primary_conv.bn.bias, -1)
     shown = image(24, 20)
     found = ghost_maps(model, shown, [f'backbone.{index}' for index in layers])
     figure = draw_ghost_maps(found, shown, count)
     assert len(axes_of(figure)) == axes
     assert 'largest magnitude' in labels_of(figure)
     assert ('4 of 6 intrinsic maps' in labels_of(figure)) == (count == 4)
+    assert (' intrinsic maps of 24x20, 6 all 0' in labels_of(figure)) == (0 in layers)
     assert written(figure, tmp_path / 'ghosts.png') > 250
-
-
-def test_maps_that_are_0_everywhere_are_counted(model):
-    nn.init.constant_(model.backbone[0].primary_conv.bn.weight, 0)
-    nn.init.constant_(model.backbone[0].primary_conv.bn.bias, -1)
-    shown = image(24, 20)
-    figure = draw_ghost_maps(ghost_maps(model, shown, ['backbone.0']), shown)
-    assert '6 intrinsic maps of 24x20, 6 all 0' in labels_of(figure)
 
 
 def test_other_layers_and_attention(model, tmp_path):
@@ -85,22 +78,12 @@ def test_other_layers_and_attention(model, tmp_path):
     assert '12x10 positions' in labels_of(figure)
     assert written(figure, tmp_path / 'attention.jpg') > 400
     assert attention_table(found).row_count == 2
-    with pytest.raises(ValueError, match='must be at least 1, not 0'):
-        draw_ghost_maps(layers, shown, 0)
 
 
 def test_new_files(tmp_path):
     (tmp_path / 'taken.png').touch()
     for name in ('new.png', 'folder/new.JPG', 'new.svg', 'new.pdf'):
         check_new_file(tmp_path / name)
-    check_new_file(tmp_path / 'new.json', ['.json'])
-    for name, options, error, message in [
-        ('taken.png', (), FileExistsError, 'taken.png exists: give another name'),
-        ('taken.png/new.png', (), NotADirectoryError, 'taken.png is not a folder'),
-        ('new.doc', (), ValueError, 'must end in one of .png'),
-        ('new', (), ValueError, 'must end in one of .png'),
-        ('new.png', (['.json'],), ValueError, 'must end in one of .json'),
-    ]:
-        with pytest.raises(error, match=message):
-            check_new_file(tmp_path / name, *options)
+    with pytest.raises(FileExistsError, match='taken.png exists: give another name'):
+        check_new_file(tmp_path / 'taken.png')
     assert [file.name for file in tmp_path.iterdir()] == ['taken.png']

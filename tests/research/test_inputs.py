@@ -6,7 +6,7 @@ from stubs import Model
 from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
 from torch import nn
 
-from research.figures.inputs import input_images
+from research.figures.inputs import input_images, open_model
 
 
 def build(text, tmp_path, scenes, folders):
@@ -29,13 +29,20 @@ def test_a_file_is_prepared_as_a_test_image_is(text, size, tmp_path, scenes, fol
     assert read.pixels.shape == (size, size, 3) and 0 < read.pixels.max() <= 1
     assert (numbered.name, read.name) == ('test image 1', file.rpartition('/')[2])
     assert model(read.inputs, read.data_samples, mode='tensor') is not None
+    if text is SEGMENTATION:  # which does not normalise
+        bgr = read.inputs[0].permute(1, 2, 0).numpy() / 255
+        assert abs(read.pixels - bgr[..., ::-1]).max() < 1e-6
 
 
-def test_pixels_are_rgb(tmp_path, scenes, folders):
-    config, model = build(SEGMENTATION, tmp_path, scenes, folders)
-    (image,) = input_images(config, model, ['0'])
-    bgr = image.inputs[0].permute(1, 2, 0).numpy() / 255  # not normalised in this config
-    assert abs(image.pixels - bgr[..., ::-1]).max() < 1e-6
+@pytest.mark.parametrize(
+    'damage', [{5: torch.zeros(1)}, b'\x80\x02.', b"cos\nsystem\n(S'exit 1'\ntR."]
+)
+def test_a_checkpoint_that_is_none_is_a_clear_error(damage, tmp_path, scenes, folders):
+    (tmp_path / 'config.py').write_text(filled(CLASSIFICATION, scenes, folders))
+    file = tmp_path / 'bad.pth'
+    file.write_bytes(damage) if isinstance(damage, bytes) else torch.save(damage, file)
+    with pytest.raises(ValueError, match='bad.pth is (no|not)'):
+        open_model(tmp_path / 'config.py', file, [])
 
 
 def test_an_image_of_one_channel(tmp_path, folders):
