@@ -24,11 +24,21 @@ def whole_model(
         target (str, optional): The runtime whose deploy form the model is put into, see
             :func:`mmghost.deploy.to_deploy_form`. Defaults to None (it stays as it is).
 
+    Shape:
+        - Input: (N, C, H, W), normalised, or channels in the order of the data pipeline.
+        - Of detection: boxes (N, K, 4), scores (N, K) and labels (N, K), best first; K is the
+          ``max_per_img`` of the test config. They are what mmdet itself finds, before it scales
+          them to the original image. Where there are fewer, the last have score 0 and label -1.
+        - Of segmentation: classes (N, H, W), integers, or logits (N, classes, H, W).
+        - Of classification: scores (N, classes), which sum to 1.
+
     Returns:
         nn.Module: The module, in evaluation mode; its ``output_names`` name what it gives.
 
     Raises:
-        ValueError: If the model is of a kind that is not supported.
+        ValueError: If the model is of a kind that is not supported: a detector that is not single
+            stage or predicts in a way of its own, a segmentor that is no EncoderDecoder or tests
+            with sliding windows, a classifier without a softmax.
     """
     model.eval()
     if task == 'detection':
@@ -45,15 +55,7 @@ def whole_model(
 
 
 class Normalized(nn.Module):
-    """A network that normalises its images by itself.
-
-    Args:
-        model (nn.Module): The network.
-        normalization (Normalization): What its images need.
-
-    Shape:
-        - Input: (N, C, H, W), values from 0 to 255, channels in the order of the data pipeline.
-    """
+    """A network that normalises its images by itself."""
 
     def __init__(self, model, normalization):
         super().__init__()
@@ -66,18 +68,7 @@ class Normalized(nn.Module):
 
 
 class WholeClassifier(nn.Module):
-    """A classifier of mmpretrain with the softmax.
-
-    Args:
-        model (ImageClassifier): The classifier.
-
-    Shape:
-        - Input: (N, C, H, W), normalised.
-        - Output: scores (N, classes), which sum to 1.
-
-    Raises:
-        ValueError: If the head is not of the kind that scores classes by a softmax.
-    """
+    """A classifier of mmpretrain with the softmax."""
 
     output_names = ('scores',)
 
@@ -95,21 +86,9 @@ class WholeClassifier(nn.Module):
 
 
 class WholeSegmentor(nn.Module):
-    """A segmentor of mmseg, its map enlarged to the image.
+    """A segmentor of mmseg, its map enlarged to the image."""
 
-    Args:
-        model (EncoderDecoder): The segmentor.
-        logits (bool): Give logits instead of classes. Defaults to False.
-
-    Shape:
-        - Input: (N, C, H, W), normalised.
-        - Output: classes (N, H, W), integers, or logits (N, classes, H, W).
-
-    Raises:
-        ValueError: If the segmentor is no EncoderDecoder, or tests with sliding windows.
-    """
-
-    def __init__(self, model, logits=False):
+    def __init__(self, model, logits):
         super().__init__()
         from mmseg.models import EncoderDecoder
 
@@ -136,22 +115,7 @@ class WholeSegmentor(nn.Module):
 
 
 class WholeDetector(nn.Module):
-    """A detector of mmdet with decoding and non-maximum suppression.
-
-    It finds what mmdet's own prediction finds, before that is scaled to the original image.
-
-    Args:
-        model (SingleStageDetector): The detector.
-        suppress (Callable): One of the functions of :mod:`.suppression`.
-
-    Shape:
-        - Input: (N, C, H, W), normalised.
-        - Output: boxes (N, K, 4), scores (N, K) and labels (N, K), best first; K is the test
-          config's ``max_per_img``. Where there are fewer, the last have score 0 and label -1.
-
-    Raises:
-        ValueError: If the detector is of a kind that this does not know.
-    """
+    """A detector of mmdet with decoding and non-maximum suppression."""
 
     output_names = ('boxes', 'scores', 'labels')
 
