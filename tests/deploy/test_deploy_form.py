@@ -19,7 +19,7 @@ def relative_error(found, expected):
 
 def assert_same_function(backbone, *sizes, packed=False):
     settle(backbone)
-    inputs = [torch.randn(2, 3, *size, dtype=torch.double) for size in sizes]
+    inputs = [torch.randn(1, 3, *size, dtype=torch.double) for size in sizes]
     with torch.no_grad():
         expected = [backbone(x) for x in inputs]
         for target in ('torch', *TARGETS):
@@ -29,9 +29,8 @@ def assert_same_function(backbone, *sizes, packed=False):
                 for found, out in zip(deployed(x), outs):
                     assert out.std() > 1e-3
                     assert relative_error(found, out) < 1e-9
-            for x, outs in zip(inputs, expected):
-                for found, out in zip(deployed.float()(x.float()), outs):
-                    assert relative_error(found, out) < 1e-4
+            for found, out in zip(deployed.float()(inputs[0].float()), expected[0]):
+                assert relative_error(found, out) < 1e-4
 
 
 @pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
