@@ -1,6 +1,6 @@
 """Checkpoints of models whose backbone is in deploy form."""
 
-import os
+import io
 from pathlib import Path
 
 import torch
@@ -9,6 +9,7 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmghost.checkpoint import load_whole_model
 from mmghost.utils.configs import config_scope
+from mmghost.utils.files import write_atomically
 from mmghost.utils.inputs import check_input
 from mmghost.version import __version__
 
@@ -41,11 +42,7 @@ def deploy_checkpoint(config, checkpoint, out_file):
         raise ValueError(f'{type(model.backbone).__name__} has no deploy form.')
     meta = load_whole_model(model, checkpoint)
     model.backbone.switch_to_deploy()
-    partial = out_file.with_name(f'.{out_file.name}.partial')
-    out_file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        meta = dict(meta, mmghost_version=__version__, deploy=True)
-        torch.save(dict(meta=meta, state_dict=model.state_dict()), partial)
-        os.replace(partial, out_file)
-    finally:
-        partial.unlink(missing_ok=True)
+    meta = dict(meta, mmghost_version=__version__, deploy=True)
+    content = io.BytesIO()
+    torch.save(dict(meta=meta, state_dict=model.state_dict()), content)
+    write_atomically(content.getvalue(), out_file)

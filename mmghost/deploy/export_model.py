@@ -1,6 +1,5 @@
 """Whole models as files of other runtimes."""
 
-import tempfile
 import textwrap
 from copy import deepcopy
 from functools import partial
@@ -16,14 +15,15 @@ from mmghost.utils import as_pair, check_int
 from mmghost.utils.configs import config_scope
 
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
-from .images import calibration_images, example_image
+from .draft import draft_of
 from .metadata import describe
+from .model_input import ModelInput
 from .packing import TARGETS
-from .read_config import read_config, test_input_size
+from .read_config import read_config
 from .runtimes import FORMATS, check_export, export_module, load_exported
 from .runtimes.onnx_runtime import quantize
+from .suppression import suppress_by_operator, suppress_in_steps
 from .whole_model import whole_model
-from .whole_model.suppression import suppress_by_operator, suppress_in_steps
 
 
 class Report(NamedTuple):
@@ -87,10 +87,10 @@ def export_model(
         raise ValueError(f'logits are an option of segmentation, not of {task}.')
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
-    size = as_pair('shape', shape, 1) if shape else test_input_size(config)
+    size = as_pair('shape', shape, 1) if shape else None
+    model_input = ModelInput(config, model, normalize_inside, size)
     meta = load_whole_model(model, checkpoint)
-    metadata = describe(config, meta, model, task, size, normalize_inside)
-    divisor = metadata['preprocessing']['pad']['divisor']
+    metadata = describe(config, meta, model, task, model_input)
 
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
@@ -99,23 +99,18 @@ def export_model(
         raise ValueError('for images of any size a detector needs model.test_cfg.nms_pre.')
     target = 'torch' if int8 else _choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
-    image, source = example_image(config, model, size, normalize_inside)
-    _check_size(original, image, divisor)
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
-        draft = Path(folder) / file.name
+    image, source = model_input.example()
+    _check_size(original, image, model_input.divisor)
+    with draft_of(file) as draft:
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
-            quantize(draft, calibration_images(config, model, size, normalize_inside, int8))
+            quantize(draft, model_input.calibration(int8))
         check = partial(_check, load_exported(draft), original, task)
         tolerances = [float('inf')] * 2 if int8 else [TOLERANCE, EDGES_TOLERANCE]
         apart = check(tolerances[0], image, source)
         if dynamic:
-            other = _another_shape(image, dynamic, divisor)
+            other = _another_shape(image, dynamic, model_input.divisor)
             check(tolerances[1], other, f'{source} in another shape')
-        for part in sorted(Path(folder).iterdir(), key=lambda part: part == draft):
-            part.rename(file.parent / part.name)
     return Report(tuple(image.shape), source, apart)
 
 

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 from mmghost.registry import MODELS
 
-from .images import fit
+from .model_input import fit
 from .read_config import read_config
 from .runtimes import load_exported
 

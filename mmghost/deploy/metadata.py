@@ -9,11 +9,8 @@ from mmengine.registry import DATASETS
 
 from mmghost.version import __version__
 
-from .read_config import test_transforms
-from .whole_model.normalization import Normalization
 
-
-def describe(config, checkpoint_meta, model, task, size, normalize_inside):
+def describe(config, checkpoint_meta, model, task, model_input):
     """Say what a user of an exported file needs, as a dict that JSON can hold.
 
     Args:
@@ -21,8 +18,7 @@ def describe(config, checkpoint_meta, model, task, size, normalize_inside):
         checkpoint_meta (dict): The checkpoint's ``meta``.
         model (nn.Module): The built model of the mm package.
         task (str): 'detection', 'segmentation' or 'classification'.
-        size (tuple[int]): Height and width of the input.
-        normalize_inside (bool): Whether the file normalises images by itself.
+        model_input (ModelInput): The file's input.
 
     Returns:
         dict: ``task``, ``classes`` (None where unknown), ``preprocessing``, ``config``,
@@ -33,7 +29,7 @@ def describe(config, checkpoint_meta, model, task, size, normalize_inside):
     described = dict(
         task=task,
         classes=classes,
-        preprocessing=_preprocessing(config, model, size, normalize_inside),
+        preprocessing=model_input.describe(),
         config=str(config.filename).rsplit('/', 1)[-1],
         versions=dict(
             mmghost=__version__,
@@ -50,45 +46,13 @@ def describe(config, checkpoint_meta, model, task, size, normalize_inside):
     return json.loads(json.dumps(described, default=str))
 
 
-def input_channels(model):
-    """Tell how many channels the images of a model have."""
-    return next(weight for weight in model.backbone.parameters() if weight.ndim == 4).shape[1]
-
-
-def _preprocessing(config, model, size, normalize_inside):
-    swap, mean, std = Normalization.of(model.data_preprocessor)
-    order = 'RGB' if swap and not normalize_inside else 'BGR'
-    # What is padded is 0 after the normalisation
-    pad = mean[::-1] if swap and len(mean) == 3 else mean
-    return dict(
-        input_size=size,
-        transforms=test_transforms(config),
-        channel_order=order if input_channels(model) == 3 else 'as loaded',
-        normalized_inside=normalize_inside,
-        mean=None if normalize_inside else mean,
-        std=None if normalize_inside else std,
-        pad=dict(
-            where='right and bottom, after the normalization',
-            divisor=getattr(model.data_preprocessor, 'pad_size_divisor', 1),
-            value=pad if normalize_inside else [0.0] * len(mean),
-        ),
-    )
-
-
 def _classes(config, checkpoint_meta):
     """Find names and colours of the classes in the checkpoint, the config or its data set."""
     dataset = config.test_dataloader.dataset
-    for found in (
-        checkpoint_meta.get('dataset_meta'),
-        dataset.get('metainfo'),
-        _class_meta(dataset),
-    ):
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        kind = dataset.type if isinstance(dataset.type, type) else registry.get(dataset.type)
+    named = getattr(kind, 'METAINFO', None)
+    for found in (checkpoint_meta.get('dataset_meta'), dataset.get('metainfo'), named):
         if found and found.get('classes'):
             return found['classes'], found.get('palette')
     return None, None
-
-
-def _class_meta(dataset):
-    with DATASETS.switch_scope_and_registry(None) as registry:
-        kind = dataset.type if isinstance(dataset.type, type) else registry.get(dataset.type)
-    return getattr(kind, 'METAINFO', None)

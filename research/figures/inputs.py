@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 
 import mmghost  # noqa: F401
 from mmghost.checkpoint import load_whole_model
-from mmghost.deploy.metadata import input_channels
+from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
 from mmghost.utils.command_line import ArgumentParser

@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,3 +18,14 @@ def settle_model(model):
                 conv.weight.normal_(0, 0.2)
                 conv.bias.fill_(-1)
     return model.eval()
+
+
+def assert_same_outputs(exported, module, *shape):
+    """Compare what a file gives for an image with what the module gives that it was made of."""
+    image = torch.randn(shape)
+    with torch.no_grad():
+        expected = module(image)
+    outputs = exported(image.numpy())
+    assert len(outputs) == len(expected)
+    for found, wanted in zip(outputs, expected):
+        assert np.abs(found - wanted.numpy()).max() < 1e-4 * wanted.abs().max()

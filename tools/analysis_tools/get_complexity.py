@@ -1,6 +1,6 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
-from mmghost.deploy.metadata import input_channels
+from mmghost.deploy.model_input import input_channels
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.complexity import count_complexity
 from mmghost.utils.whole_models import build_whole_model

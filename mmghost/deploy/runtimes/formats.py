@@ -1,14 +1,13 @@
 """Files that other runtimes run: writing a module into one, and running it."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from mmghost.utils import check_int
 from mmghost.utils.inputs import check_input
 from mmghost.utils.outputs import check_folder
 
+from ..draft import draft_of
 from . import litert, onnx_runtime, openvino_runtime, torch_export
 from .common import AXES, require_exporting_torch
 
@@ -48,13 +47,8 @@ def export_module(module, example, file, format, dynamic=(), metadata=None, outp
     file = Path(file)
     check_export(file, format, dynamic)
     text = json.dumps(metadata or {})
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{file.name}.', dir=file.parent) as folder:
-        partial = Path(folder) / file.name
-        FORMATS[format].write(module, example, partial, tuple(dynamic), text, output_names)
-        # The named file last: where it is, what belongs to it is too
-        for part in sorted(Path(folder).iterdir(), key=lambda part: part == partial):
-            os.replace(part, file.parent / part.name)
+    with draft_of(file) as draft:
+        FORMATS[format].write(module, example, draft, tuple(dynamic), text, output_names)
 
 
 def check_export(file, format, dynamic=()):

@@ -61,11 +61,8 @@ def _compute_maps_in_order(model):
 
     ONNX Runtime begins with what the last node of a file needs that no other node follows; a
     reordering to NCHW that it appends comes after them all. So what makes an output goes to the
-    end, the last output first. One that is no node of its own becomes a reshape to its own shape.
-
-    Args:
-        model (onnx.ModelProto): The model, changed in place. Outputs other than maps, which have
-            four dimensions, stay as they are.
+    end, the last output first. One that is no node of its own becomes a reshape to its own shape;
+    outputs that are no maps stay.
     """
     graph = model.graph
     outputs = [value for value in graph.output if len(value.type.tensor_type.shape.dim) == 4]

@@ -43,12 +43,6 @@ def _weights_in_blocks(module):
 
     They are those on packed maps, but for the ones in dilated DFC attention: its maps are taken
     apart by transposing, after which OpenVINO would choose far slower convolutions.
-
-    Args:
-        module (nn.Module): The module that was exported.
-
-    Returns:
-        set[str]: The names.
     """
     dilated = {
         conv
@@ -70,10 +64,6 @@ def _keep_in_blocks(file, weights):
     plugin prefers convolutions that work on maps with all channels innermost; a file can name, at
     each, those that it is to prefer (``primitives_priority``). Where these do not exist, OpenVINO
     chooses as ever.
-
-    Args:
-        file (Path): The .xml file, changed in place.
-        weights (set[str]): The names of the convolutions' weights.
     """
     tree = ElementTree.parse(file)
     layers = {layer.get('id'): layer for layer in tree.iter('layer')}

@@ -1,10 +1,10 @@
 import copy
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 import torch
 from helpers import exports, settle
+from settled_models import assert_same_outputs
 from torch import nn
 
 from mmghost.backbones import GhostNetV2
@@ -66,21 +66,13 @@ def implementations(file):
     ]
 
 
-def assert_same_outputs(file, model, *shape):
-    image = torch.randn(shape)
-    with torch.no_grad():
-        expected = model(image)[0].numpy()
-    (found,) = load_exported(file, threads=1)(image.numpy())
-    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
-
-
 def test_the_convolutions_of_a_packed_backbone_work_in_blocks(model, tmp_path):
     file = tmp_path / 'model.xml'
     deployed = export(model, 'openvino', file)
     found = list(preferences(file).values())
     assert found.count(None) == 1
     assert len(found) == sum(isinstance(part, nn.Conv2d) for part in deployed.modules())
-    assert_same_outputs(file, model, 1, 3, 64, 96)
+    assert_same_outputs(load_exported(file), model, 1, 3, 64, 96)
     chosen = implementations(file)
     assert len(chosen) == len(found)
     if any('avx512' in name for name in chosen):
@@ -96,7 +88,7 @@ def test_dilated_attention_is_left_to_openvino(tmp_path):
     assert dilated
     assert list(preferences(file).values()).count(None) == 1 + 3 * len(dilated)
     assert not any('gemm' in name for name in implementations(file))
-    assert_same_outputs(file, model, 1, 3, 64, 96)
+    assert_same_outputs(load_exported(file), model, 1, 3, 64, 96)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +102,6 @@ def test_others_are_left_to_openvino(model, target, dynamic, tmp_path):
     file = tmp_path / 'model.xml'
     export(model, target, file, *dynamic)
     assert set(preferences(file).values()) == {None}
-    assert_same_outputs(file, model, 1, 3, 64, 96)
+    assert_same_outputs(load_exported(file), model, 1, 3, 64, 96)
     if dynamic:
-        assert_same_outputs(file, model, 2, 3, 65, 33)
+        assert_same_outputs(load_exported(file), model, 2, 3, 65, 33)

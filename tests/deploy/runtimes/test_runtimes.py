@@ -1,9 +1,9 @@
 import sys
 
-import numpy as np
 import pytest
 import torch
 from helpers import exports, randomise, settle
+from settled_models import assert_same_outputs
 from torch import nn
 
 from mmghost.backbones import GhostNetV2
@@ -19,16 +19,6 @@ def backbone():
     backbone = settle(GhostNetV2(0.5, out_indices=(1, 2))).float()
     backbone.switch_to_deploy()
     return backbone
-
-
-def assert_same_outputs(exported, module, *shape):
-    image = torch.randn(shape)
-    with torch.no_grad():
-        expected = module(image)
-    outputs = exported(image.numpy())
-    assert len(outputs) == len(expected)
-    for found, wanted in zip(outputs, expected):
-        assert np.abs(found - wanted.numpy()).max() < 1e-4 * wanted.abs().max()
 
 
 @exports

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmghost.deploy.read_config import test_input_size as input_size
+from mmghost.deploy.model_input import test_input_size as input_size
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 from mmseg.structures import SegDataSample
 
+from mmghost.deploy.suppression import suppress_by_operator, suppress_in_steps
 from mmghost.deploy.whole_model import whole_model
-from mmghost.deploy.whole_model.suppression import suppress_by_operator, suppress_in_steps
 
 DENSE = dict(num_classes=3, in_channels=32, feat_channels=32, stacked_convs=1, type='RetinaHead')
 

@@ -5,7 +5,7 @@ from mmcv.ops import batched_nms
 from torch import nn
 
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
-from mmghost.deploy.whole_model.suppression import suppress_by_operator, suppress_in_steps
+from mmghost.deploy.suppression import suppress_by_operator, suppress_in_steps
 
 
 def make_boxes(images=3, count=60, real=50):
