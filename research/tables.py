@@ -18,10 +18,10 @@ from rich.table import Table
 import mmghost  # noqa: F401
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.complexity import count_complexity
-from mmghost.utils.wide_console import wide_console
 
 from .benchmark.report import read_benchmarks
 from .results import METRICS, PAPERS, RESULTS, ROOT, read_results, runs_of, summarise_runs
+from .wide_console import wide_console
 
 FACTORS = dict(M=1e6, G=1e9)
 AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'

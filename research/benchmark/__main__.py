@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
-from mmghost.utils.wide_console import wide_console
 
+from ..wide_console import wide_console
 from .forms import FORMS
 from .measure import benchmark
 from .networks import NETWORKS

@@ -11,12 +11,12 @@ from textwrap import shorten
 import torch
 
 from mmghost.utils import check_int, check_positive
-from mmghost.utils.whole_models import is_config
 
 from .forms import TrainingStep, check_agreement, check_form, lay_out, make_form, prepare
 from .machine import count_work, describe_environment, measure_machine, synchronise
 from .memory import peak_memory
 from .networks import build_models
+from .widths import is_config
 
 #: A training step's work, in forward passes: the gradients of maps and of weights are one each
 TRAINING_PASSES = 3
