@@ -14,7 +14,6 @@ from mmengine.registry import MODELS, init_default_scope
 import mmghost  # noqa: F401
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.complexity import count_complexity
-from mmghost.utils.wide_console import wide_console
 
 from .benchmark.report import ratio, read_benchmarks
 from .results import (
@@ -27,7 +26,7 @@ from .results import (
     runs_of,
     summarise_runs,
 )
-from .text import markdown_table, rich_table
+from .text import markdown_table, rich_table, wide_console
 
 FACTORS = dict(M=1e6, G=1e9)
 AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'

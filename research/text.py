@@ -1,6 +1,14 @@
 """Tables of texts, for a terminal and as Markdown."""
 
+import sys
+
+from rich.console import Console
 from rich.table import Table
+
+
+def wide_console():
+    """Return a console of the terminal's width or, where output goes elsewhere, of 160 columns."""
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def rich_table(columns, rows, **options):

@@ -1,5 +1,6 @@
 import gzip
 import os
+from functools import cache
 
 # Side by side, the workers of pytest-xdist must not all use every core: before torch is imported
 if 'PYTEST_XDIST_WORKER' in os.environ:
@@ -8,6 +9,15 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 import numpy as np
 import pytest
 import torch
+from mmengine.fileio import load
+
+
+@pytest.fixture(scope='session', autouse=True)
+def metafiles_read_once():
+    """Keep the mm packages' metafiles, all of which mmengine reads for each ``package::config``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.config.utils.load', cache(load))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,18 @@
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from helpers import CONFIGS, RESEARCH, ROOT
+from mmengine import registry
 from mmengine.config import Config
 from mmengine.fileio import load
-from mmengine.registry import MODELS, init_default_scope
+from mmengine.hub import get_config
+from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 from mmengine.utils import get_installed_path
 
 from demo.fashion_mnist import unpack_fashion_mnist
+from mmghost.backbones import GhostNet
 from mmghost.utils.complexity import count_complexity
 
 EVERY = sorted(path for root in (CONFIGS, RESEARCH) for path in root.rglob('*.py'))
@@ -16,6 +20,8 @@ INDEX = [
     *(ROOT / name for name in load(ROOT / 'model-index.yml')['Import']),
     *sorted(RESEARCH.glob('*/metafile.yml')),
 ]
+
+ROOTS = [root for root in vars(registry).values() if isinstance(root, registry.Registry)]
 
 
 def of_task(*folders):
@@ -200,6 +206,63 @@ def without_scope(node):
     if isinstance(node, dict):
         return {key: without_scope(value) for key, value in node.items() if key != '_scope_'}
     return [without_scope(item) for item in node] if isinstance(node, (list, tuple)) else node
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Let ``mmghost::`` name these configs, not the copies that an installation has made."""
+
+    def find(name):
+        return str(tmp_path) if name == 'mmghost' else get_installed_path(name)
+
+    (tmp_path / '.mim').mkdir()
+    for name in ('configs', 'model-index.yml'):
+        (tmp_path / '.mim' / name).symlink_to(ROOT / name)
+    for module in ('mmengine.config.config', 'mmengine.hub.hub'):
+        monkeypatch.setattr(f'{module}.get_installed_path', find)
+    return tmp_path
+
+
+@cache
+def classes(name, scope):
+    """Find what every registry has under a name, as seen from a package."""
+    found = []
+    for root in ROOTS:
+        with root.switch_scope_and_registry(scope) as scoped:
+            found.append(scoped.get(name))
+    return found
+
+
+def resolved(node, scope):
+    """Replace every type of a config by the classes that it names, and drop the scopes."""
+    if isinstance(node, dict):
+        scope = node.get('_scope_', scope)
+        found = {key: resolved(v, scope) for key, v in node.items() if key != '_scope_'}
+        if isinstance(node.get('type'), str):
+            found['type'] = classes(node['type'], scope)
+        return found
+    return [resolved(v, scope) for v in node] if isinstance(node, (list, tuple)) else node
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=lambda path: path.stem)
+def test_zoo_as_base_of_a_users_config(path, installed):
+    """Types are looked up in the package that a base's name begins with unless it says other."""
+    name = f'mmghost::{path.relative_to(CONFIGS)}'
+    (installed / 'one.py').write_text(f'_base_ = {name!r}')
+    (installed / 'two.py').write_text(
+        "_base_ = 'one.py'\nused = dict(loader={{_base_.test_dataloader}})\n"
+        'used.update(pipeline={{_base_.test_pipeline}})'
+    )
+    zoo = Config.fromfile(path)
+    expected = resolved(zoo.to_dict(), zoo.default_scope)
+    used = dict(loader=expected['test_dataloader'], pipeline=expected['test_pipeline'])
+    assert resolved(get_config(name).to_dict(), zoo.default_scope) == expected
+    config = Config.fromfile(installed / 'two.py')
+    assert resolved(config.to_dict(), zoo.default_scope) == dict(expected, used=used)
+    init_default_scope(config.default_scope)
+    with torch.device('meta'):
+        assert isinstance(MODELS.build(config.model).backbone, GhostNet)
+    assert all(TRANSFORMS.build(step) for step in config.test_dataloader.dataset.pipeline)
 
 
 @pytest.mark.parametrize('path', COCO, ids=lambda path: path.stem)

@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmghost import backbones
 
 THEIR_OWN = """
@@ -54,10 +52,3 @@ def test_classes_of_users_may_have_the_names_of_ours():
 
 def test_the_import_brings_nothing_heavy():
     assert run('-c', LIGHT) == ['']
-
-
-def test_configs_of_ours_are_bases(tmp_path):
-    (tmp_path / 'config.py').write_text(
-        "_base_ = 'mmghost::classification/ghostnet-1.0x_8xb128_in1k.py'"
-    )
-    assert Config.fromfile(tmp_path / 'config.py').model.backbone.type == 'mmghost.GhostNet'

@@ -5,6 +5,7 @@ max_epochs = 2
 
 model = dict(
     type='ImageClassifier',
+    _scope_='mmpretrain',
     data_preprocessor=dict(num_classes=10, mean=[72.9], std=[90.0]),
     backbone=dict(type='mmghost.GhostNetV2', in_channels=1, out_indices=(5,)),
     neck=dict(type='GlobalAveragePooling'),
@@ -21,12 +22,15 @@ model = dict(
 
 # Enlarged, so that more than one pixel is left at the backbone's stride of 32
 train_pipeline = [
-    dict(type='Resize', scale=48),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='PackInputs'),
+    dict(type='Resize', _scope_='mmpretrain', scale=48),
+    dict(type='RandomFlip', _scope_='mmpretrain', prob=0.5, direction='horizontal'),
+    dict(type='PackInputs', _scope_='mmpretrain'),
 ]
-test_pipeline = [dict(type='Resize', scale=48), dict(type='PackInputs')]
-dataset = dict(type='FashionMNIST', data_root='data/fashion_mnist')
+test_pipeline = [
+    dict(type='Resize', _scope_='mmpretrain', scale=48),
+    dict(type='PackInputs', _scope_='mmpretrain'),
+]
+dataset = dict(type='FashionMNIST', _scope_='mmpretrain', data_root='data/fashion_mnist')
 train_dataloader = dict(
     batch_size=128,
     num_workers=2,
@@ -41,7 +45,7 @@ val_dataloader = dict(
     dataset=dict(split='test', test_mode=True, pipeline=test_pipeline, **dataset),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
+val_evaluator = dict(type='Accuracy', _scope_='mmpretrain', topk=(1, 5))
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=0.003, weight_decay=0.05))

@@ -5,6 +5,7 @@ _base_ = [
 
 model = dict(
     type='ImageClassifier',
+    _scope_='mmpretrain',
     backbone=dict(type='mmghost.GhostNetV2', out_indices=(5,)),
     neck=dict(type='GlobalAveragePooling'),
     head=dict(
@@ -20,33 +21,39 @@ model = dict(
 
 bgr_mean = [103.53, 116.28, 123.675]
 bgr_std = [57.375, 57.12, 58.395]
-# RandAugment of timm without "inc": colours go from faded to strong, posterizing and solarizing
-# from strong to faint, as the level rises
-policies = [
-    dict(type='AutoContrast'),
-    dict(type='Equalize'),
-    dict(type='Invert'),
-    dict(type='Rotate', magnitude_range=(0, 30)),
-    dict(type='Posterize', magnitude_range=(0, 4)),
-    dict(type='Solarize', magnitude_range=(0, 256)),
-    dict(type='SolarizeAdd', magnitude_range=(0, 110)),
-    *[
-        dict(type=kind, magnitude_range=(-0.9, 0.9), random_negative_prob=0.0)
-        for kind in ('ColorTransform', 'Contrast', 'Brightness', 'Sharpness')
-    ],
-    *[
-        dict(type=kind, magnitude_range=(0, top), direction=direction)
-        for kind, top in (('Shear', 0.3), ('Translate', 0.45))
-        for direction in ('horizontal', 'vertical')
-    ],
-]
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=224, backend='pillow', interpolation='bicubic'),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='LoadImageFromFile', _scope_='mmpretrain'),
+    dict(
+        type='RandomResizedCrop',
+        _scope_='mmpretrain',
+        scale=224,
+        backend='pillow',
+        interpolation='bicubic',
+    ),
+    dict(type='RandomFlip', _scope_='mmpretrain', prob=0.5, direction='horizontal'),
+    # RandAugment of timm without "inc": colours go from faded to strong, posterizing and solarizing
+    # from strong to faint, as the level rises
     dict(
         type='RandAugment',
-        policies=policies,
+        _scope_='mmpretrain',
+        policies=[
+            dict(type='AutoContrast'),
+            dict(type='Equalize'),
+            dict(type='Invert'),
+            dict(type='Rotate', magnitude_range=(0, 30)),
+            dict(type='Posterize', magnitude_range=(0, 4)),
+            dict(type='Solarize', magnitude_range=(0, 256)),
+            dict(type='SolarizeAdd', magnitude_range=(0, 110)),
+            *[
+                dict(type=kind, magnitude_range=(-0.9, 0.9), random_negative_prob=0.0)
+                for kind in ('ColorTransform', 'Contrast', 'Brightness', 'Sharpness')
+            ],
+            *[
+                dict(type=kind, magnitude_range=(0, top), direction=direction)
+                for kind, top in (('Shear', 0.3), ('Translate', 0.45))
+                for direction in ('horizontal', 'vertical')
+            ],
+        ],
         num_policies=2,
         magnitude_level=9,
         magnitude_std=0.5,
@@ -54,6 +61,7 @@ train_pipeline = [
     ),
     dict(
         type='RandomErasing',
+        _scope_='mmpretrain',
         erase_prob=0.2,
         mode='rand',
         min_area_ratio=0.02,
@@ -61,13 +69,20 @@ train_pipeline = [
         fill_color=bgr_mean,
         fill_std=bgr_std,
     ),
-    dict(type='PackInputs'),
+    dict(type='PackInputs', _scope_='mmpretrain'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='ResizeEdge', scale=256, edge='short', backend='pillow', interpolation='bicubic'),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='PackInputs'),
+    dict(type='LoadImageFromFile', _scope_='mmpretrain'),
+    dict(
+        type='ResizeEdge',
+        _scope_='mmpretrain',
+        scale=256,
+        edge='short',
+        backend='pillow',
+        interpolation='bicubic',
+    ),
+    dict(type='CenterCrop', _scope_='mmpretrain', crop_size=224),
+    dict(type='PackInputs', _scope_='mmpretrain'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
@@ -96,6 +111,6 @@ param_scheduler = [
 train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
-custom_hooks = [dict(type='EMAHook', momentum=1e-4, update_buffers=True)]
+custom_hooks = [dict(type='EMAHook', _scope_='mmpretrain', momentum=1e-4, update_buffers=True)]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3, save_best='auto'))
 auto_scale_lr = dict(base_batch_size=1024)

@@ -40,18 +40,19 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale=input_size, keep_ratio=True),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackDetInputs'),
+    dict(type='LoadImageFromFile', _scope_='mmdet'),
+    dict(type='LoadAnnotations', _scope_='mmdet', with_bbox=True),
+    dict(type='Resize', _scope_='mmdet', scale=input_size, keep_ratio=True),
+    dict(type='RandomFlip', _scope_='mmdet', prob=0.5),
+    dict(type='PackDetInputs', _scope_='mmdet'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=input_size, keep_ratio=True),
-    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='LoadImageFromFile', _scope_='mmdet'),
+    dict(type='Resize', _scope_='mmdet', scale=input_size, keep_ratio=True),
+    dict(type='LoadAnnotations', _scope_='mmdet', with_bbox=True),
     dict(
         type='PackDetInputs',
+        _scope_='mmdet',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
     ),
 ]
@@ -61,6 +62,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='CocoDataset',
+        _scope_='mmdet',
         data_root=data_root,
         metainfo=metainfo,
         ann_file='annotations/instances_training.json',

@@ -57,31 +57,40 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='RandomCrop', crop_size=crop_size),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(type='LoadImageFromFile', _scope_='mmseg'),
+    dict(type='LoadAnnotations', _scope_='mmseg'),
+    dict(type='RandomCrop', _scope_='mmseg', crop_size=crop_size),
+    dict(type='RandomFlip', _scope_='mmseg', prob=0.5),
+    dict(type='PackSegInputs', _scope_='mmseg'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=scene_size, keep_ratio=True),  # photographs to the scenes' size
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs'),
+    dict(type='LoadImageFromFile', _scope_='mmseg'),
+    # Photographs to the scenes' size
+    dict(type='Resize', _scope_='mmseg', scale=scene_size, keep_ratio=True),
+    dict(type='LoadAnnotations', _scope_='mmseg'),
+    dict(type='PackSegInputs', _scope_='mmseg'),
 ]
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='BaseSegDataset', data_root=data_root, metainfo=metainfo, pipeline=train_pipeline
+        type='BaseSegDataset',
+        _scope_='mmseg',
+        data_root=data_root,
+        metainfo=metainfo,
+        pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
     batch_size=8,
     num_workers=2,
     dataset=dict(
-        type='BaseSegDataset', data_root=data_root, metainfo=metainfo, pipeline=test_pipeline
+        type='BaseSegDataset',
+        _scope_='mmseg',
+        data_root=data_root,
+        metainfo=metainfo,
+        pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader

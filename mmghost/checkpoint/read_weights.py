@@ -106,16 +106,6 @@ def _download(address, target):
 _NAMESPACE = (argparse.Namespace, 'argparse.Namespace')
 
 
-def load_safetensors(path):
-    """Load a safetensors file, or raise a ValueError that says that it is broken."""
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except Exception as error:
-        raise ValueError(f'{path} is not a whole safetensors file: {error}.') from error
-
-
 def load_safely(path, map_location='cpu'):
     """Load a file's content without executing any of it, whatever torch's default is.
 
@@ -127,7 +117,12 @@ def load_safely(path, map_location='cpu'):
         ValueError: If it is broken, or anything would be executed.
     """
     if getattr(path, 'suffix', None) == '.safetensors':
-        return load_safetensors(path)
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:
+            raise ValueError(f'{path} is not a whole safetensors file: {error}.') from error
     try:
         with torch.serialization.safe_globals([_NAMESPACE]):
             return torch.load(path, map_location=map_location, weights_only=True)

@@ -1,7 +1,4 @@
-"""Whole detectors, segmentors and classifiers of configs, at any width of their backbone."""
-
-import copy
-from pathlib import Path
+"""Whole detectors, segmentors and classifiers of configs."""
 
 import torch
 from mmengine.config import Config
@@ -10,11 +7,9 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from .configs import SUFFIXES, config_scope
+from .configs import config_scope
 from .inputs import check_input
 
-#: What takes the maps of the backbone, unless a neck with channels does
-HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'head')
 #: Parts of models that ask for the sizes of images
 ASKING = ('rpn_head', 'roi_head', 'encoder')
 
@@ -53,69 +48,31 @@ def _flatten(value):
             yield from _flatten(item)
 
 
-def is_config(name):
-    """Tell whether a name is one of a config rather than of a network."""
-    return '::' in name or Path(name).suffix in SUFFIXES
+def load_config(name):
+    """Load a config: a file, or ``package::path`` for one of an mm package.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    if '::' in name:
+        return get_config(name)
+    check_input(name, 'config file')
+    return Config.fromfile(name)
 
 
-def build_whole_model(name, width=1.0):
+def build_whole_model(config):
     """Build the model of a config.
 
     Args:
-        name (str | Config): A file, ``package::path`` for a config of an mm package, or a whole
-            config.
-        width (float): The backbone's ``widen_factor``; 1.0 leaves that of the config. What takes
-            the backbone's maps is made to fit. Defaults to 1.0.
+        config (Config | str): The config, or what :func:`load_config` takes.
 
     Returns:
         WholeModel: The model.
 
     Raises:
-        OSError, ValueError: If there is no such config, or its backbone has no width.
+        OSError, ValueError: If there is no such config, or it is for no package.
     """
-    if isinstance(name, Config):
-        config = copy.deepcopy(name)
-    elif '::' in name:
-        config = get_config(name)
-    else:
-        check_input(name, 'config file')
-        config = Config.fromfile(name)
+    if isinstance(config, str):
+        config = load_config(config)
     init_default_scope(config_scope(config))
-    if width != 1.0:
-        _widen(config.model, width)
     return WholeModel(revert_sync_batchnorm(MODELS.build(config.model)))
-
-
-def _widen(model, width):
-    before = _channels(model.backbone)
-    try:
-        after = _channels(dict(model.backbone, widen_factor=width))
-    except TypeError as error:
-        raise ValueError(f'{model.backbone.type} has no width (widen_factor).') from error
-    model.backbone.widen_factor = width
-    fitting = dict(zip(before, after))
-    necks = _parts(model, ('neck',))
-    takers = [neck for neck in necks if 'in_channels' in neck] or _parts(model, HEADS)
-    for part in takers:
-        for key in ('in_channels', 'c1_in_channels'):
-            if key in part:
-                part[key] = _replace(part[key], fitting)
-
-
-def _channels(backbone):
-    built = revert_sync_batchnorm(MODELS.build(backbone))
-    built.eval()  # which mm backbones do not return
-    with torch.no_grad():
-        outs = built(torch.zeros(1, backbone.get('in_channels', 3), 64, 64))
-    return [out.shape[1] for out in outs]
-
-
-def _parts(model, keys):
-    values = [model[key] for key in keys if model.get(key)]
-    return [part for value in values for part in (value if isinstance(value, list) else [value])]
-
-
-def _replace(channels, fitting):
-    if isinstance(channels, (list, tuple)):
-        return [fitting.get(channel, channel) for channel in channels]
-    return fitting.get(channels, channels)

