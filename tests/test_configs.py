@@ -25,7 +25,16 @@ ROOTS = [root for root in vars(registry).values() if isinstance(root, registry.R
 
 
 def of_task(*folders):
-    return [path for path in EVERY if path.parent.name in folders]
+    """List configs of folders of these names; those beside the zoo are slow tests."""
+    return [
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=[pytest.mark.slow] if path.is_relative_to(RESEARCH) else [],
+        )
+        for path in EVERY
+        if path.parent.name in folders
+    ]
 
 
 DETECTION = of_task('detection')
@@ -49,7 +58,7 @@ def assert_learns(backbone):
     assert len(grads) > len(missing) and all(grad.isfinite().all() for grad in grads)
 
 
-@pytest.mark.parametrize('path', DETECTION, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', DETECTION)
 def test_detectors_train_and_predict(path):
     from mmdet.testing import demo_mm_inputs
 
@@ -67,7 +76,7 @@ def test_detectors_train_and_predict(path):
     assert all(result.pred_instances.bboxes.shape[-1] == 4 for result in results)
 
 
-@pytest.mark.parametrize('path', SEGMENTATION, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', SEGMENTATION)
 def test_segmentors_train_and_predict(path):
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
@@ -110,7 +119,7 @@ def test_ade20k_config_changes_only_the_backbone():
     assert found == base
 
 
-@pytest.mark.parametrize('path', CLASSIFICATION, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', CLASSIFICATION)
 def test_classifiers_train_and_predict(path):
     from mmpretrain.structures import DataSample
 
@@ -297,7 +306,9 @@ ENTRIES = [
     pytest.param(
         entry,
         id=entry['Name'],
-        marks=[pytest.mark.slow] if entry['Metadata'].get('FLOPs', 0) > 20e9 else [],
+        marks=[pytest.mark.slow]
+        if RESEARCH in metafile.parents or entry['Metadata'].get('FLOPs', 0) > 20e9
+        else [],
     )
     for metafile in INDEX
     for entry in load(metafile)['Models']

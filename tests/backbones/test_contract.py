@@ -192,19 +192,15 @@ def test_copies_pickles_and_state_dicts(name):
 
 
 @ours
-@pytest.mark.parametrize('size', [(64, 32), (7, 50)])
-def test_the_same_in_other_forms(name, size):
-    """In channels_last, in bfloat16, image by image, compiled, exported."""
+def test_the_same_in_other_forms(name):
+    """In channels_last, in bfloat16, image by image, beside what is not finite."""
     backbone = settle(build(name)).float()
-    x = torch.randn(3, 3, *size)
+    x = torch.randn(3, 3, 65, 50)
     with torch.no_grad():
         expected = backbone(x)
         assert_close([out[1:2] for out in expected], backbone(x[1:2]), 1e-4)
         with torch.autocast('cpu', torch.bfloat16):
             assert_close(backbone(x), expected, 0.2)
-        assert_close(torch.export.export(backbone, (x,)).module()(x), expected, 1e-4)
-        torch.compiler.reset()
-        assert_close(torch.compile(backbone, backend='aot_eager')(x), expected, 1e-4)
         last = copy.deepcopy(backbone).to(memory_format=torch.channels_last)
         found = last(x.contiguous(memory_format=torch.channels_last))
         assert_close(found, expected, 1e-4)
@@ -213,6 +209,20 @@ def test_the_same_in_other_forms(name, size):
         beside = backbone(x)
         assert_close([out[1:2] for out in beside], [out[1:2] for out in expected], 1e-4)
         assert not beside[-1][0].isfinite().all() and not beside[-1][2].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['GhostNetV2', *(pytest.param(n, marks=pytest.mark.slow) for n in OURS if n != 'GhostNetV2')],
+)
+def test_exported_and_compiled(name):
+    backbone = settle(build(name)).float()
+    x = torch.randn(2, 3, 65, 33)
+    with torch.no_grad():
+        expected = backbone(x)
+        assert_close(torch.export.export(backbone, (x,)).module()(x), expected, 1e-4)
+        torch.compiler.reset()
+        assert_close(torch.compile(backbone, backend='aot_eager')(x), expected, 1e-4)
 
 
 @pytest.mark.slow

@@ -241,7 +241,7 @@ def test_v1_is_v2_without_attention():
 
 def test_attention_by_bottleneck():
     cfgs = [None] * 2 + [dict(type='mmghost.DFCAttention', kernel_size=9, pool='max')] * 3
-    cfgs += [None] * 10 + [dict(type='DFCAttention', kernel_size=3, scale='clip')]
+    cfgs += [None] * 10 + [dict(type='mmghost.DFCAttention', kernel_size=3, scale='clip')]
     backbone = GhostNetV2(0.5, attention_cfg=cfgs)
     attentions = [getattr(block.ghost1, 'attention', None) for block in every_bottleneck(backbone)]
     kernels = [a and a.horizontal.conv.kernel_size for a in attentions]

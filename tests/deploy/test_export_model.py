@@ -108,6 +108,7 @@ def test_predictions_are_those_of_pytorch(task, files, load_demo):
             assert torch.equal(found.labels, expected.labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('logits', [True, False])
 def test_threshold_of_one_logit(logits, demo_files, tmp_path):
     config = Config.fromfile(demo_files['segmentation'][0])
@@ -144,6 +145,7 @@ def test_evaluation_gives_the_metric_of_pytorch(task, name, files, demo_files, t
     assert found[name] == pytest.approx(expected[name], abs=0.1)
 
 
+@pytest.mark.slow
 def test_logits_and_noise(demo_files, tmp_path):
     steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]  # no size
     dataset = dict(data_root=str(tmp_path / 'absent'), pipeline=steps)
@@ -158,6 +160,7 @@ def test_logits_and_noise(demo_files, tmp_path):
     assert logits.shape == (1, 11, 64, 96)
 
 
+@pytest.mark.slow
 def test_int8(demo_files, tmp_path):
     file = tmp_path / 'classifier.onnx'
     report = export_model(*demo_files['classification'], file, 'onnx', int8=8)
@@ -175,6 +178,7 @@ def test_a_wrong_file_is_not_written(demo_files, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_another_shape_is_checked(demo_files, tmp_path, monkeypatch):
     def fail_on_others(image):
         if image.shape[0] > 1:
@@ -221,6 +225,7 @@ def test_mistakes_are_named(error, message, options, demo_files, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['taken.pt2']
 
 
+@pytest.mark.slow
 def test_tools(demo_files, tmp_path):
     def run(*words):
         return run_tool(*words, cwd=tmp_path)

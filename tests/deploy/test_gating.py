@@ -12,7 +12,7 @@ from mmghost.layers import DFCAttention
 
 
 @pytest.mark.parametrize('kernel_size', [1, 3, 5, 7])
-@pytest.mark.parametrize('size', [(7, 7), (5, 8), (9, 2), (1, 7), (3, 5), (11, 13)])
+@pytest.mark.parametrize('size', [(7, 7), (5, 8), (9, 2), (1, 7), (3, 5)])
 def test_a_spread_gate_is_the_gate(size, kernel_size):
     attention = DFCAttention(3, 4, kernel_size, scale='hard_sigmoid', norm_cfg=None).double()
     for name, layer in attention.named_children():

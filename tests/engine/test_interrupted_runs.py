@@ -28,7 +28,10 @@ SIGKILLED = -signal.SIGKILL
 
 
 @pytest.fixture(
-    params=['detection', 'segmentation', pytest.param('classification', marks=pytest.mark.slow)]
+    params=[
+        'segmentation',
+        *(pytest.param(task, marks=pytest.mark.slow) for task in ('detection', 'classification')),
+    ]
 )
 def task(request, tmp_path, scenes, folders):
     """Two folders with the config of eight iterations, four an epoch, and a checkpoint at 3, 6."""

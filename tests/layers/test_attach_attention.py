@@ -163,7 +163,7 @@ def test_blocks_are_counted_in_the_networks_order(package):
     assert sum(name.endswith('.attention') for name, _ in every.named_modules()) == 17
 
 
-@pytest.mark.parametrize('name', ['SqueezeExcite', 'mmghost.SqueezeExcite', SqueezeExcite])
+@pytest.mark.parametrize('name', ['mmghost.SqueezeExcite', SqueezeExcite])
 def test_attentions_are_found_in_the_scope_of_the_network(name):
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         model = attach_attention(mobilenet(), dict(type=name), blocks=[4])

@@ -22,6 +22,15 @@ work_dirs = 'somewhere'
 """
 
 
+BOTH_RUNNERS = pytest.mark.parametrize(
+    'runner_type',
+    [
+        pytest.param('', id='Runner', marks=pytest.mark.slow),
+        pytest.param(RESUMABLE, id='ResumableRunner'),
+    ],
+)
+
+
 @pytest.fixture
 def train(tmp_path, scenes, folders, monkeypatch):
     """Write and train a config; gives the checkpoint."""
@@ -36,7 +45,7 @@ def train(tmp_path, scenes, folders, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize('runner_type', ['', RESUMABLE], ids=['Runner', 'ResumableRunner'])
+@BOTH_RUNNERS
 def test_a_hook_that_asks_the_loader(runner_type, train, tmp_path):
     train(CLASSIFICATION + PRECISE + runner_type)
     assert '8 samples' in next((tmp_path / 'work').glob('*/*.log')).read_text()
@@ -46,7 +55,7 @@ def test_variables_of_its_own(train):
     assert train(CLASSIFICATION + OWN_NAMES)
 
 
-@pytest.mark.parametrize('runner_type', ['', RESUMABLE], ids=['Runner', 'ResumableRunner'])
+@BOTH_RUNNERS
 def test_two_sets_with_different_palettes(runner_type, train, scenes, folders, tmp_path):
     base = tmp_path / 'base.py'
     base.write_text(filled(DETECTION, scenes, folders))
@@ -63,7 +72,7 @@ def test_two_sets_with_different_palettes(runner_type, train, scenes, folders, t
     assert meta['iter'] == 4  # 16 images
 
 
-@pytest.mark.parametrize('runner_type', ['', RESUMABLE], ids=['Runner', 'ResumableRunner'])
+@BOTH_RUNNERS
 def test_arrays_in_the_metainfo(runner_type, train, tmp_path, monkeypatch):
     from mmseg.datasets import BaseSegDataset
 
