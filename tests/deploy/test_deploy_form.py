@@ -38,8 +38,7 @@ def assert_same_function(backbone, *sizes, packed=False):
     'width',
     [
         0.5,
-        1.0,
-        *(pytest.param(width, marks=pytest.mark.slow) for width in (1.1, 1.3, 1.4, 1.6, 1.7)),
+        *(pytest.param(width, marks=pytest.mark.slow) for width in (1.0, 1.1, 1.3, 1.4, 1.6, 1.7)),
     ],
 )
 def test_every_width(backbone_class, width):

@@ -134,7 +134,11 @@ def test_threshold_of_one_logit(logits, demo_files, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('task', 'name'), [('detection', 'coco/bbox_mAP'), ('segmentation', 'mIoU')]
+    ('task', 'name'),
+    [
+        ('detection', 'coco/bbox_mAP'),
+        pytest.param('segmentation', 'mIoU', marks=pytest.mark.slow),
+    ],
 )
 def test_evaluation_gives_the_metric_of_pytorch(task, name, files, demo_files, tmp_path):
     config_file, checkpoint = demo_files[task]

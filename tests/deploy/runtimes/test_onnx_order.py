@@ -16,7 +16,9 @@ def nodes(file):
     return list(onnx.load(file).graph.node)
 
 
-@pytest.mark.parametrize('backbone_class', [GhostNet, GhostNetV2])
+@pytest.mark.parametrize(
+    'backbone_class', [pytest.param(GhostNet, marks=pytest.mark.slow), GhostNetV2]
+)
 def test_the_maps_are_computed_in_order(backbone_class, tmp_path):
     backbone = settle(backbone_class(0.5, out_indices=range(6))).float()
     deployed = to_deploy_form(backbone, 'onnxruntime')

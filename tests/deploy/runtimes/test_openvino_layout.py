@@ -79,6 +79,7 @@ def test_the_convolutions_of_a_packed_backbone_work_in_blocks(model, tmp_path):
         assert sum(name.startswith('jit_avx512') for name in chosen) >= len(found) - 1
 
 
+@pytest.mark.slow
 def test_dilated_attention_is_left_to_openvino(tmp_path):
     model = make_model(output_stride=8)
     file = tmp_path / 'model.xml'

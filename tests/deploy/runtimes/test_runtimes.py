@@ -81,6 +81,7 @@ def test_bicubic_upsampling(format, tmp_path):
 
 
 @exports
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'layer', [DFCAttention(4, 8, dilation=2), MobileViTAttention(4, 8, dilation=2, num_heads=1)]
 )
