@@ -17,14 +17,13 @@ fake one. Appended are:
 - to research.figures.similarity two images, as there are not eight;
 - to research.benchmark one round of small and narrow networks, as times are of no interest here.
 
-Predictions and pictures are cheap, so their blocks are run by default and within this process;
-the others are slow, and processes of their own.
+Python's commands are run within this process, others in one of their own. Predictions and pictures
+are cheap, so their blocks are run by default; the others are slow.
 """
 
 import json
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -41,6 +40,7 @@ from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import MODELS, OPTIM_WRAPPERS, RUNNERS, init_default_scope
 from mmengine.runner import CheckpointLoader
 from published_files import write
+from tool_runs import run_tool
 
 from demo.__main__ import DEMO_CONFIGS
 from demo.fashion_mnist import unpack_fashion_mnist
@@ -221,7 +221,7 @@ SHELL = blocks('shell')
 CI = (ROOT / '.ci' / 'run').read_text()
 MAKEFILE = (ROOT / 'Makefile').read_text()
 FIGURES = tuple(f'research.figures.{name}' for name in ('attention', 'ghost_maps', 'similarity'))
-IN_PROCESS = ('tools/predict.py', *FIGURES)
+PICTURES = ('tools/predict.py', *FIGURES)
 # What a command that has done its work prints
 PRINTED = {
     'demo': 'AP50',
@@ -271,7 +271,7 @@ def is_run_by_ci(words):
 
 
 def is_run_here(words):
-    return program(words) in (*IN_PROCESS, *PRINTED)
+    return program(words) in (*PICTURES, *PRINTED)
 
 
 def is_elsewhere(words):
@@ -283,7 +283,7 @@ RUN = [
         block,
         id=str(block),
         marks=[]
-        if all(program(words) in IN_PROCESS for words in block.commands)
+        if all(program(words) in PICTURES for words in block.commands)
         else [pytest.mark.slow],
     )
     for block in SHELL
@@ -388,26 +388,21 @@ def filled_in(words, full):
 NAMES_FOR_MIM = dict(mmdet='mmdet', mmseg='mmsegmentation', mmpretrain='mmpretrain')
 
 
-def run_here(words, monkeypatch, capsys):
-    """Run a tool within this process."""
-    tool = program(words)
-    start = words.index('predict' if words[0] == 'mim' else tool) + 1
-    monkeypatch.setattr(sys, 'argv', [tool, *words[start:]])
-    run = runpy.run_path if tool.endswith('.py') else runpy.run_module
-    run(tool, run_name='__main__')
-    return capsys.readouterr().out
-
-
-def run_apart(words):
-    """Run a command as a process, with the commands of this environment and this mmghost."""
-    folder = Path(sys.executable).parent
-    environment = dict(
-        os.environ,
-        PATH=os.pathsep.join((str(folder), os.environ['PATH'])),
-        PYTHONPATH=str(ROOT),
-        PYTHONWARNINGS='ignore',
-    )
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=280)
+def run_command(words):
+    """Run a command; return what it printed. Python's own are run within this process."""
+    if words[0] == 'python' or words[:3] == ['mim', 'run', 'mmghost']:
+        tool = program(words)
+        start = words.index('predict' if words[0] == 'mim' else tool) + 1
+        done = run_tool(tool.removeprefix('tools/'), *words[start:], cwd='.')
+    else:
+        folder = Path(sys.executable).parent
+        environment = dict(
+            os.environ,
+            PATH=os.pathsep.join((str(folder), os.environ['PATH'])),
+            PYTHONPATH=str(ROOT),
+            PYTHONWARNINGS='ignore',
+        )
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=280)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout + done.stderr
 
@@ -429,7 +424,7 @@ def check_files(words):
 
 
 def check_pictures(words, printed):
-    """Check what a tool that runs within this process has drawn."""
+    """Check what a tool has drawn."""
     if program(words) == 'tools/predict.py':
         for row in json.loads(
             max(Path('.').rglob('predictions.json'), key=os.path.getmtime).read_text()
@@ -447,7 +442,7 @@ def check_pictures(words, printed):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize('block', RUN)
-def test_commands(block, clone, full, monkeypatch, capsys):
+def test_commands(block, clone, full):
     if any('demo.fashion_scenes' in words for words in block.commands):
         shutil.rmtree('data/fashion_scenes')
     for command in block.commands:
@@ -456,8 +451,9 @@ def test_commands(block, clone, full, monkeypatch, capsys):
         words = filled_in(command, full)
         if words[2:3] == [ONEDL['mmseg']]:
             pytest.skip("OneDL's mim reads segmentation configs only when they are whole")
-        if program(command) in IN_PROCESS:
-            check_pictures(words, run_here(words, monkeypatch, capsys))
+        printed = run_command(words)
+        if program(command) in PICTURES:
+            check_pictures(words, printed)
         else:
-            check_printed(words, run_apart(words))
+            check_printed(words, printed)
         check_files(words)

@@ -88,19 +88,21 @@ def test_killed_at_random_moments(task):
     assert run(folder / 'whole', options) == 0
     duration = time.monotonic() - begun
     moments = random.Random(0)
-    for _ in range(8):
+    for _ in range(4):
         run(folder / 'killed', options, seconds=moments.uniform(0.2, 0.9) * duration, resume=True)
     assert run(folder / 'killed', options, resume=True) == 0
     assert_ends_the_same(folder)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('iteration', range(8))
-@pytest.mark.parametrize('method', ['before_train_iter', 'after_train_iter'])
-def test_killed_at_every_iteration(task, iteration, method):
+def test_killed_at_every_iteration(task):
+    """One after the other, each going on from the last checkpoint, of three iterations."""
     folder, options = task
     assert run(folder / 'whole', options) == 0
     killed = folder / 'killed'
-    assert run(killed, options, kill_at=(iteration, method)) == SIGKILLED
+    for iteration in range(8):
+        for method in ('before_train_iter', 'after_train_iter'):
+            kill_at = (iteration, method)
+            assert run(killed, options, kill_at=kill_at, resume=iteration > 0) == SIGKILLED
     assert run(killed, options, resume=True) == 0
     assert_ends_the_same(folder)

@@ -1,4 +1,4 @@
-"""Two processes on CPUs, through tools/train.py and test.py under torchrun, mim, and Slurm."""
+"""Two processes on CPUs, through tools/train.py and test.py under torchrun, and mim."""
 
 import json
 import os
@@ -134,38 +134,6 @@ def test_mim_trains_and_resumes(folder):
     found, expected = weights(folder / 'mim'), weights(folder / 'two')
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
-
-
-SRUN = """#!{python}
-import os, subprocess, sys
-words = sys.argv[1:]
-program = words[words.index({python!r}):]
-processes = []
-for rank in range(2):
-    slurm = dict(SLURM_PROCID=str(rank), SLURM_LOCALID=str(rank), SLURM_NTASKS='2')
-    env = dict(os.environ, SLURM_NODELIST='localhost', **slurm)
-    processes.append(subprocess.Popen(program, env=env))
-print('srun was given', *words[:words.index({python!r})], flush=True)
-sys.exit(max(process.wait() for process in processes))
-"""
-
-
-def test_slurm_is_passed_through(folder, tmp_path):
-    """With stand-ins for Slurm's commands, which start the processes on this machine."""
-    for name, text in (('srun', SRUN.format(python=sys.executable)), ('scontrol', SCONTROL)):
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    words = ('-m', 'mim', 'train', MODULE2PACKAGE['mmpretrain'], 'config.py', '--work-dir', 'slurm')
-    words = (*words, '--launcher', 'slurm', '--partition', 'gpus', '--gpus', '2')
-    words = (*words, '--gpus-per-node', '2', '--cpus-per-task', '1')
-    output = run(words, folder, PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
-    assert 'srun was given -p gpus --gres=gpu:2 --ntasks=2' in output
-    found, expected = weights(folder / 'slurm'), weights(folder / 'two')
-    for name, value in expected.items():
-        assert torch.equal(found[name], value), name
-
-
-SCONTROL = '#!/bin/sh\necho 127.0.0.1\n'
 
 
 def measure(folder, processes, checkpoint, *words):
