@@ -1,3 +1,4 @@
+import re
 from functools import cache
 from pathlib import Path
 
@@ -24,23 +25,21 @@ INDEX = [
 ROOTS = [root for root in vars(registry).values() if isinstance(root, registry.Registry)]
 
 
+def tested(path):
+    """Mark configs beside the zoo as slow tests, and those that differ in a number from others."""
+    slow = path.is_relative_to(RESEARCH) or re.search(r'-(0.5|1.[34567])x|-ms-416-', path.stem)
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
+
+
 def of_task(*folders):
-    """List configs of folders of these names; those beside the zoo are slow tests."""
-    return [
-        pytest.param(
-            path,
-            id=path.stem,
-            marks=[pytest.mark.slow] if path.is_relative_to(RESEARCH) else [],
-        )
-        for path in EVERY
-        if path.parent.name in folders
-    ]
+    """List configs of folders of these names."""
+    return [tested(path) for path in EVERY if path.parent.name in folders]
 
 
 DETECTION = of_task('detection')
 COCO = sorted((CONFIGS / 'detection').glob('yolov3_ghostnetv2-*_coco.py'))
 SEGMENTATION = of_task('segmentation')
-CLASSIFICATION = [one for one in of_task('classification') if not one.marks]
+CLASSIFICATION = [tested(path) for path in sorted(CONFIGS.glob('classification/*.py'))]
 
 
 def build(path, options=None):
@@ -253,7 +252,7 @@ def resolved(node, scope):
     return [resolved(v, scope) for v in node] if isinstance(node, (list, tuple)) else node
 
 
-@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', [tested(path) for path in sorted(CONFIGS.rglob('*.py'))])
 def test_zoo_as_base_of_a_users_config(path, installed):
     """Types are looked up in the package that a base's name begins with unless it says other."""
     name = f'mmghost::{path.relative_to(CONFIGS)}'
@@ -306,9 +305,9 @@ ENTRIES = [
     pytest.param(
         entry,
         id=entry['Name'],
-        marks=[pytest.mark.slow]
-        if RESEARCH in metafile.parents or entry['Metadata'].get('FLOPs', 0) > 20e9
-        else [],
+        marks=[]
+        if entry['Metadata'].get('FLOPs', 1e9) < 1e9 and CONFIGS in metafile.parents
+        else [pytest.mark.slow],
     )
     for metafile in INDEX
     for entry in load(metafile)['Models']

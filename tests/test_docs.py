@@ -17,8 +17,8 @@ fake one. Appended are:
 - to research.figures.similarity two images, as there are not eight;
 - to research.benchmark one round of small and narrow networks, as times are of no interest here.
 
-Python's commands are run within this process, others in one of their own. Predictions and pictures
-are cheap, so their blocks are run by default; the others are slow.
+Python's commands are run within this process, others in one of their own. Predictions are cheap, so
+their blocks are run by default; the others are slow.
 """
 
 import json
@@ -283,7 +283,7 @@ RUN = [
         block,
         id=str(block),
         marks=[]
-        if all(program(words) in PICTURES for words in block.commands)
+        if all(program(words) == 'tools/predict.py' for words in block.commands)
         else [pytest.mark.slow],
     )
     for block in SHELL

@@ -211,10 +211,8 @@ def test_the_same_in_other_forms(name):
         assert not beside[-1][0].isfinite().all() and not beside[-1][2].isfinite().all()
 
 
-@pytest.mark.parametrize(
-    'name',
-    ['GhostNetV2', *(pytest.param(n, marks=pytest.mark.slow) for n in OURS if n != 'GhostNetV2')],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['GhostNet', 'GhostNetV2', 'GhostNetV2-d8'])
 def test_exported_and_compiled(name):
     backbone = settle(build(name)).float()
     x = torch.randn(2, 3, 65, 33)
@@ -236,7 +234,7 @@ def test_compiled_by_inductor():
 
 @pytest.mark.parametrize('scope', ['mmdet', 'mmseg', 'mmpretrain', 'mmghost'])
 @pytest.mark.parametrize('prefix', ['mmghost.', ''])
-@pytest.mark.parametrize('name', ['GhostNet', 'GhostNetV2', 'GhostResNet', 'GhostVGG'])
+@pytest.mark.parametrize('name', ['GhostNetV2', 'GhostVGG'])
 def test_registered_in_every_scope(name, prefix, scope):
     registry = __import__(f'{scope}.registry', fromlist=['MODELS']).MODELS
     cfg = dict(BACKBONES[name][0], type=prefix + name)

@@ -104,7 +104,7 @@ def without_squeeze_excite(backbone):
 
 @BOTH
 @pytest.mark.parametrize('output_stride', [8, 16])
-@pytest.mark.parametrize('size', [(64, 64), (97, 65), (5, 1)])
+@pytest.mark.parametrize('size', [(97, 65), (5, 1)])
 def test_output_stride_keeps_the_function_on_the_coarse_grid(backbone_class, size, output_stride):
     coarse = settle(without_squeeze_excite(backbone_class(0.5, out_indices=ALL)))
     dense = without_squeeze_excite(
