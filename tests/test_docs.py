@@ -358,7 +358,9 @@ def clone(tmp_path, monkeypatch, scenes, idx_folder, authors_file):
     """What looks like a clone, with data, photographs and a model that was trained."""
     for name in ('configs', 'demo', 'docs', 'research', 'tools'):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / 'checkpoints').symlink_to(ROOT / 'checkpoints')
+    (tmp_path / 'checkpoints').mkdir()
+    for file in (ROOT / 'checkpoints').iterdir():
+        (tmp_path / 'checkpoints' / file.name).symlink_to(file)
     shutil.copytree(scenes, tmp_path / 'data' / 'fashion_scenes')
     unpack_fashion_mnist(idx_folder, tmp_path / 'data' / 'fashion_mnist')
     shutil.copy(authors_file, tmp_path)
