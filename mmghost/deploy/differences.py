@@ -21,14 +21,19 @@ def difference(found, expected, task, size):
 
     Returns:
         float: The largest difference, see :data:`TOLERANCE`; infinite if shapes differ or a box
-        has no counterpart.
+        has no counterpart. Boxes that score like the last, of which rounding chooses some, need
+        none, but their scores count.
     """
     if [output.shape for output in found] != [output.shape for output in expected]:
         return float('inf')
     if task == 'detection':
         pairs = [list(zip(*outputs)) for outputs in (found, expected)]
         return max(
-            max(_far(*image, *other, max(size)), _far(*other, *image, max(size)))
+            max(
+                float(np.abs(image[1] - other[1]).max(initial=0)),
+                _far(image, other, max(size)),
+                _far(other, image, max(size)),
+            )
             for image, other in zip(*pairs)
         )
     (found,), (expected,) = found, expected
@@ -37,12 +42,21 @@ def difference(found, expected, task, size):
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
-def _far(boxes, scores, labels, other_boxes, other_scores, other_labels, side):
-    """Return how far the worst box lies from the nearest of its class among the others."""
+def _far(image, other, side):
+    """Return how far the worst box, and mask, lies from the nearest of its class among others."""
+    boxes, scores, labels, *masks = image
+    other_boxes, other_scores, other_labels, *other_masks = other
     worst = 0.0
-    for box, score, label in zip(boxes[scores > 0], scores[scores > 0], labels[scores > 0]):
-        same = (other_labels == label) & (other_scores > 0)
-        apart = np.abs(other_boxes[same] - box).max(1, initial=0) / side
-        apart = np.maximum(apart, np.abs(other_scores[same] - score))
-        worst = max(worst, apart.min(initial=np.inf))
+    # Where all places are taken, what scores like the last may have got none
+    least = scores[-1] + TOLERANCE if len(scores) and scores[-1] > 0 else 0
+    for index in (scores > least).nonzero()[0]:
+        same = ((other_labels == labels[index]) & (other_scores > 0)).nonzero()[0]
+        if not len(same):
+            return float('inf')
+        apart = np.abs(other_boxes[same] - boxes[index]).max(1) / side
+        apart = np.maximum(apart, np.abs(other_scores[same] - scores[index]))
+        worst = max(worst, apart.min())
+        for mask, other_mask in zip(masks, other_masks):
+            nearest = other_mask[same[apart.argmin()]]
+            worst = max(worst, np.abs(nearest - mask[index]).mean())
     return float(worst)

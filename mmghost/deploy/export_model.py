@@ -14,6 +14,7 @@ from mmghost.checkpoint import load_whole_model
 from mmghost.utils import as_pair, check_int
 from mmghost.utils.configs import config_scope
 
+from .detectors import test_cfgs
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
 from .draft import draft_of
 from .metadata import describe
@@ -90,12 +91,11 @@ def export_model(
     size = as_pair('shape', shape, 1) if shape else None
     model_input = ModelInput(config, model, normalize_inside, size)
     meta = load_whole_model(model, checkpoint)
-    metadata = describe(config, meta, model, task, model_input)
-
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
     original = whole_model(deepcopy(model), **options)
-    if task == 'detection' and 'size' in dynamic and model.bbox_head.test_cfg.get('nms_pre', 0) < 1:
+    metadata = describe(config, meta, model, task, model_input)
+    if task == 'detection' and 'size' in dynamic and test_cfgs(model)[0].get('nms_pre', 0) < 1:
         raise ValueError('for images of any size a detector needs model.test_cfg.nms_pre.')
     target = 'torch' if int8 else _choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)

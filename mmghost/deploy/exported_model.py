@@ -50,14 +50,19 @@ class ExportedModel(BaseModel):
             self.predict(sample, tuple(inputs.shape[2:]), *values)
         return data_samples
 
-    def _predict_detection(self, sample, size, boxes, scores, labels):
+    def _predict_detection(self, sample, size, boxes, scores, labels, *masks):
         from mmengine.structures import InstanceData
 
         found = scores > 0
         scale = boxes.new_tensor(sample.metainfo.get('scale_factor', (1, 1))).repeat(2)
+        boxes = boxes[found] / scale
         sample.pred_instances = InstanceData(
-            bboxes=boxes[found] / scale, scores=scores[found], labels=labels[found]
+            bboxes=boxes, scores=scores[found], labels=labels[found]
         )
+        if masks:
+            threshold = self.exported.metadata['thresholds']['mask_thr_binary']
+            pasted = paste_masks(masks[0][found], boxes, sample.metainfo['ori_shape'])
+            sample.pred_instances.masks = pasted >= threshold
 
     def _predict_segmentation(self, sample, size, values):
         from mmengine.structures import PixelData
@@ -80,6 +85,27 @@ class ExportedModel(BaseModel):
 
     def _predict_classification(self, sample, size, scores):
         sample.set_pred_score(scores).set_pred_label(scores.argmax(0, keepdim=True))
+
+
+def paste_masks(masks, boxes, size):
+    """Enlarge masks of boxes to the image.
+
+    Args:
+        masks (Tensor): ``(K, height, width)``, of the parts of each box.
+        boxes (Tensor): Corners in pixels, ``(K, 4)``.
+        size (tuple[int]): Height H and width W of the image.
+
+    Returns:
+        Tensor: ``(K, H, W)``, bilinear, 0 outside of the box.
+    """
+    axes = []
+    for low, high, length in zip(boxes[:, [1, 0]].T, boxes[:, [3, 2]].T, size):
+        centres = torch.arange(length, dtype=boxes.dtype) + 0.5
+        axes.append((centres - low[:, None]) / (high - low)[:, None] * 2 - 1)
+    rows, columns = axes
+    shape = len(boxes), *size
+    grid = torch.stack([columns[:, None].expand(shape), rows[:, :, None].expand(shape)], -1)
+    return F.grid_sample(masks[:, None], grid, align_corners=False)[:, 0]
 
 
 def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=None):

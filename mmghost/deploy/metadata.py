@@ -9,6 +9,8 @@ from mmengine.registry import DATASETS
 
 from mmghost.version import __version__
 
+from .detectors import test_cfgs
+
 
 def describe(config, checkpoint_meta, model, task, model_input):
     """Say what a user of an exported file needs, as a dict that JSON can hold.
@@ -42,7 +44,7 @@ def describe(config, checkpoint_meta, model, task, model_input):
         described['palette'] = palette
         described['threshold'] = model.decode_head.threshold
     if task == 'detection':
-        described['thresholds'] = model.bbox_head.test_cfg.to_dict()
+        described['thresholds'] = test_cfgs(model)[-1].to_dict()
     return json.loads(json.dumps(described, default=str))
 
 

@@ -112,9 +112,6 @@ def test_normalization_inside(load_demo, task):
 
 
 def test_other_models_are_refused(load_demo):
-    model = dense_detector(type='YOLOXHead')
-    with pytest.raises(ValueError, match='SingleStageDetector cannot be .* a YOLOV3Head, or a'):
-        whole_model(model, 'detection')
     model = dense_detector()
     model.bbox_head.test_cfg.nms.type = 'soft_nms'
     with pytest.raises(ValueError, match="only the suppression 'nms' .* got 'soft_nms'"):
