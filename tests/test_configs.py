@@ -14,6 +14,7 @@ from mmengine.utils import get_installed_path
 
 from demo.fashion_mnist import unpack_fashion_mnist
 from mmghost.backbones import GhostNet
+from mmghost.utils import as_pair
 from mmghost.utils.complexity import count_complexity
 
 EVERY = sorted(path for root in (CONFIGS, RESEARCH) for path in root.rglob('*.py'))
@@ -62,7 +63,9 @@ def test_detectors_train_and_predict(path):
     from mmdet.testing import demo_mm_inputs
 
     config, model = build(path)
-    inputs = demo_mm_inputs(2, [[3, 96, 128], [3, 64, 65]], num_classes=5)
+    shapes = [[3, 96, 128], [3, 64, 65]]
+    with_mask = getattr(model, 'with_mask', False)
+    inputs = demo_mm_inputs(2, shapes, num_classes=5, with_mask=with_mask)
     data = model.data_preprocessor(inputs, training=True)
     losses = model(**data, mode='loss')
     total, _ = model.parse_losses(losses)
@@ -321,5 +324,5 @@ def test_metafiles_state_what_is_counted(entry):
     assert sum(p.numel() for p in model.parameters()) == stated['Parameters']
     counted = model if 'FLOPs' in stated else model.backbone
     channels = config.model.backbone.get('in_channels', 3)
-    found = count_complexity(counted, (stated['Input Size'],) * 2, channels)
+    found = count_complexity(counted, as_pair('Input Size', stated['Input Size'], 1), channels)
     assert found.multiply_adds == (stated.get('FLOPs') or stated['Backbone FLOPs'])

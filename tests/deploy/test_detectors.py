@@ -13,7 +13,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmghost.deploy.detection_heads import READERS, Level, register_reader
 from mmghost.deploy.differences import difference
 from mmghost.deploy.exported_model import paste_masks
-from mmghost.deploy.runtimes import export_module, load_exported
+from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 from mmghost.deploy.whole_model import whole_model
 
 #: Detectors by the config of mmdet that they are made of
@@ -119,23 +119,34 @@ def test_finds_what_mmdet_finds(name):
             assert wanted.masks.any() and (pasted == wanted.masks).float().mean() > 0.999
 
 
-@pytest.mark.slow
-@exports
-@pytest.mark.parametrize('name', DETECTORS)
-def test_exported_detectors(name, tmp_path):
+def assert_exported(name, format, dynamic, sizes, tmp_path):
     model = build(DETECTORS[name])
     original = whole_model(deepcopy(model), 'detection')
-    exported = whole_model(model, 'detection', target='onnxruntime')
-    file = tmp_path / 'detector.onnx'
-    image = torch.randn(1, 3, 320, 384)
-    export_module(exported, image, file, 'onnx', ['size'], output_names=exported.output_names)
+    exported = whole_model(model, 'detection', target=FORMATS[format].TARGET)
+    file = tmp_path / f'detector{FORMATS[format].SUFFIX}'
+    image = torch.randn(1, 3, *sizes[0])
+    export_module(exported, image, file, format, dynamic, output_names=exported.output_names)
     run = load_exported(file)
-    for size in ((320, 384), (352, 320)):
+    for size in sizes:
         image = torch.randn(1, 3, *size)
         with torch.no_grad():
             expected = [output.numpy() for output in original(image)]
         assert (expected[1] > 0).sum() > 5
         assert difference(run(image.numpy()), expected, 'detection', size) < 1e-3
+
+
+@pytest.mark.slow
+@exports
+@pytest.mark.parametrize('name', DETECTORS)
+def test_exported_for_any_size(name, tmp_path):
+    assert_exported(name, 'torch-export', ['size'], [(320, 384), (352, 320)], tmp_path)
+
+
+@pytest.mark.slow
+@exports
+@pytest.mark.parametrize('name', ['paa', 'vfnet', 'mask-rcnn'])
+def test_exported_to_onnx(name, tmp_path):
+    assert_exported(name, 'onnx', [], [(320, 384)], tmp_path)
 
 
 @pytest.mark.parametrize('name', REFUSED)

@@ -1,0 +1,4 @@
+from .lraspp_head import LRASPPHead
+from .ssd_head import SSDHead
+
+__all__ = ['LRASPPHead', 'SSDHead']
