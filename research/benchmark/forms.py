@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
 
 from mmghost.deploy import to_deploy_form
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
@@ -29,10 +28,8 @@ class Mismatch(ValueError):
 
 def check_form(form, device, train=False):
     """Raise a ValueError, or ImportError for a missing package, unless networks run in a form."""
-    allowed = TRAINING_FORMS if train else FORMS
-    if form not in allowed:
-        task = 'trained in' if train else 'run in'
-        raise ValueError(f'networks are {task} {", ".join(allowed)}, not in {form!r}.')
+    if train and form not in TRAINING_FORMS:
+        raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)}, not in {form!r}.')
     if form in RUNTIMES:
         if device != 'cpu':
             raise ValueError(f'{form} is measured on the CPU only, not on {device}.')
@@ -67,22 +64,18 @@ def prepare(model, form, image, folder, threads):
     Other runtimes' files go to the folder; ``threads`` is for them. Outputs are tensors or arrays.
     """
     if form in RUNTIMES:
+        kind, suffix = RUNTIMES[form]
         module = copy.deepcopy(model.module)
         if model.deploys:
             module = to_deploy_form(module, form)
-        file = exported_file(folder, form)
-        export_module(module, image, file, RUNTIMES[form][0])
+        file = folder / f'{form}{suffix}'
+        export_module(module, image, file, kind)
         run = partial(load_exported(file, threads), image.numpy())
     else:
         module = make_form(model, form)
         run = torch.inference_mode()(partial(module, lay_out(image, form)))
     run()
     return run
-
-
-def exported_file(folder, form):
-    """Path | None: Where :func:`prepare` exports a network to; None for PyTorch's forms."""
-    return (folder / form).with_suffix(RUNTIMES[form][1]) if form in RUNTIMES else None
 
 
 def check_agreement(name, found, expected):
@@ -115,7 +108,7 @@ def _as_array(value):
 class TrainingStep:
     """Forward and backward pass of a mean square of every output; no optimizer."""
 
-    def __init__(self, module: nn.Module, image):
+    def __init__(self, module, image):
         self.module, self.image = module, image
 
     def __call__(self):

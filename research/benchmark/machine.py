@@ -5,8 +5,12 @@ import os
 import platform
 import tempfile
 import time
+from contextlib import suppress
+from functools import partial
 from importlib import metadata
+from itertools import accumulate
 from pathlib import Path
+from timeit import Timer
 
 import torch
 from torch import nn
@@ -27,10 +31,8 @@ def describe_environment(device, packages=PACKAGES):
         found['gpu'] = torch.cuda.get_device_name(device)
     found.update(python=platform.python_version(), mmghost=__version__)
     for package in packages:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -40,44 +42,35 @@ def _processor():
     return names[0] if names else platform.machine()
 
 
-def synchronise(device):
-    """Wait until a device has done all that it was given."""
+def clock(device):
+    """float: Seconds, once a device has done all that it was given."""
     if device.type == 'cuda':
         torch.cuda.synchronize(device)
-
-
-def _best_rate(function, amount, device):
-    """Give the highest rate of many runs, which the machine reached when nothing disturbed it."""
-    rates = []
-    for _ in range(_REPEATS):
-        synchronise(device)
-        started = time.perf_counter()
-        function()
-        synchronise(device)
-        rates.append(amount / (time.perf_counter() - started))
-    return max(rates)
+    return time.perf_counter()
 
 
 def measure_machine(device):
     """Measure multiply-adds a second, of a large matrix product, and bytes copied beyond any cache.
 
-    On a GPU the product is in what convolutions take for single precision: TF32 where there is
-    such. A byte counts twice, as it is read and written.
+    Rates are the highest of many runs, which the machine reached when nothing disturbed it. On a
+    GPU the product is in what convolutions take for single precision: TF32 where there is such. A
+    byte counts twice, as it is read and written.
     """
     on_gpu = device.type == 'cuda'
+
+    def fastest(function):
+        return min(Timer(function, timer=partial(clock, device)).repeat(_REPEATS, 1))
+
     size = 8192 if on_gpu else 1024
     left, right = torch.randn(2, size, size, device=device)
     precision = torch.get_float32_matmul_precision()
     if on_gpu and torch.backends.cudnn.allow_tf32:
         torch.set_float32_matmul_precision('high')
-    try:
-        with torch.inference_mode():
-            multiply_adds = _best_rate(lambda: left @ right, size**3, device)
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    multiply_adds = size**3 / fastest(lambda: left @ right)
+    torch.set_float32_matmul_precision(precision)
     source = torch.ones(2**28 if on_gpu else 2**26, device=device)
     target = torch.empty_like(source)
-    copied = _best_rate(lambda: target.copy_(source), 2 * source.nbytes, device)
+    copied = 2 * source.nbytes / fastest(lambda: target.copy_(source))
     return dict(multiply_adds=multiply_adds, copied_bytes=copied)
 
 
@@ -97,12 +90,10 @@ def count_work(module, image):
 
     layers = (part for part in module.modules() if isinstance(part, (nn.Conv2d, nn.Linear)))
     hooks = [layer.register_forward_hook(add) for layer in layers]
-    try:
-        with torch.inference_mode():
-            module(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with torch.inference_mode():
+        module(image)
+    for hook in hooks:
+        hook.remove()
     count = count_complexity(module, tuple(image.shape[-2:]), image.shape[1])
     return count.multiply_adds * len(image), moved
 
@@ -116,11 +107,9 @@ def peak_memory(step, device):
     """
     step.module.zero_grad(set_to_none=True)
     if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-        before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
         step()
-        torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it reports its own start and stop as errors
     with profile(activities=[ProfilerActivity.CPU], acc_events=True, profile_memory=True) as record:
@@ -129,10 +118,6 @@ def peak_memory(step, device):
         file = Path(folder, 'trace.json')
         record.export_chrome_trace(str(file))
         events = json.loads(file.read_text())['traceEvents']
-    held = most = 0
-    for event in sorted(
-        (event for event in events if event['name'] == '[memory]'), key=lambda event: event['ts']
-    ):
-        held += event['args']['Bytes']
-        most = max(most, held)
-    return most
+    changes = [event for event in events if event['name'] == '[memory]']
+    changes.sort(key=lambda event: event['ts'])
+    return max(accumulate(event['args']['Bytes'] for event in changes))
