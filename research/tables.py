@@ -29,18 +29,11 @@ from .results import (
 from .text import markdown_table, rich_table, wide_console
 
 FACTORS = dict(M=1e6, G=1e9)
-AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
+VERDICTS = AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
 NEAR_WITHIN = 0.01
-COLOURS = {AGREES: 'green', CUT: 'green', NEAR: 'yellow', DIFFERS: 'red'}
 HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
 QUOTED_UNITS = dict(top1='%', top5='%', mIoU='%', latency='ms')
-COLUMNS = (
-    'system',
-    'paper: measured (difference, verdict)',
-    "the paper's",
-    'ours',
-    'config',
-)
+COLUMNS = ('system', 'paper: measured (difference, verdict)', "the paper's", 'ours')
 LATENCY_FORM = 'litert'  # the papers' tool
 
 _HEAD = """\
@@ -69,15 +62,12 @@ class Cell(NamedTuple):
     unit: str
     verdict: str
 
-    def texts(self):
-        """Give the columns' heading, both figures, their difference and the verdict."""
+    def __str__(self):
         digits = len(self.paper.partition('.')[2]) + 1
+        difference = self.measured / float(self.paper) - 1
         return (
-            HEADINGS[self.column],
-            f'{self.paper} {self.unit}',
-            f'{self.measured:.{digits}f} {self.unit}',
-            f'{self.measured / float(self.paper) - 1:+.1%}',
-            self.verdict,
+            f'{HEADINGS[self.column]} {self.paper} {self.unit}: {self.measured:.{digits}f} '
+            f'{self.unit} ({difference:+.1%}, {self.verdict})'
         )
 
 
@@ -181,17 +171,15 @@ def measure_tables(paper=None, number=None, runs=(), benchmarks=()):
 
 
 def _measure_row(row, units, runs, slowdowns):
-    cells, quoted = [], []
-    for column, figure in row['cells'].items():
-        if column not in units:
-            quoted.append(_quote(column, figure))
-            continue
-        count = measure_row(row)
-        count = count.parameters if column == 'params' else count.multiply_adds
-        unit = units[column]
-        measured = count / FACTORS[unit]
-        cells.append(Cell(column, figure, measured, unit, judge(measured, figure)))
+    measured = {column: figure for column, figure in row['cells'].items() if column in units}
+    count = measure_row(row) if measured else None
+    cells = []
+    for column, figure in measured.items():
+        found = count.parameters if column == 'params' else count.multiply_adds
+        found /= FACTORS[units[column]]
+        cells.append(Cell(column, figure, found, units[column], judge(found, figure)))
     agree = {cell.column for cell in cells if cell.verdict in (AGREES, CUT)}
+    quoted = [_quote(*cell) for cell in row['cells'].items() if cell[0] not in units]
     return Row(
         row['name'],
         row['config'],
@@ -225,7 +213,7 @@ def _quote(column, figure):
 def summarise(tables):
     """Count the verdicts, in one sentence."""
     verdicts = [cell.verdict for t in tables for row in t.rows for cell in row.cells]
-    counts = {verdict: verdicts.count(verdict) for verdict in COLOURS}
+    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
     met = len(verdicts) - counts[DIFFERS]
     share = f' ({met / len(verdicts):.0%} agree or are near)' if verdicts else ''
     return (
@@ -234,44 +222,41 @@ def summarise(tables):
     )
 
 
-def to_rich(table):
-    """Lay a table out for a terminal: a line for a cell, what is quoted in its row's first."""
-    rows = []
+def lay_out(table):
+    """Lay a table out.
+
+    Returns:
+        tuple[list[tuple], list[str]]: The texts of :data:`COLUMNS` by row, measured cells a line
+        each; and what is to stand below, the notes by number.
+    """
+    rows, below = [], []
     for row in table.rows:
-        names, quoted, ours = [row.name], [row.quoted], [row.ours]
-        for name, *texts in [cell.texts() for cell in row.cells] or [[''] * 5]:
-            colour = COLOURS.get(texts[-1], 'none')
-            verdict = f'[{colour}]{texts.pop()}[/]'
-            rows.append([*names, name, *texts, verdict, *quoted, *ours])
-            names = quoted = ours = ['']
+        name = row.name
         if row.note:
-            rows.append([''] * 6 + [f'[dim]{row.note}[/]', ''])
-    columns = 'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours'
-    caption = f'Left out: {", ".join(table.left_out)}' if table.left_out else None
-    return rich_table(columns, rows, title=table.title, caption=caption)
+            below.append(f'{len(below) + 1}. {row.note}')
+            name = f'{name} ({len(below)})'
+        rows.append((name, '\n'.join(map(str, row.cells)), row.quoted, row.ours))
+    if table.left_out:
+        below += [''] * bool(below) + [f'Left out: {", ".join(table.left_out)}.']
+    return rows, below
+
+
+def _link(config):
+    stem = config.rpartition('/')[2].removesuffix('.py')
+    return f'`{config}`' if '::' in config else f'[{stem}](../{config})'
 
 
 def to_markdown(tables):
     """Write tables as a Markdown page."""
     lines = [_HEAD, summarise(tables)]
     for table in tables:
-        lines += ['', f'## {table.title}', '']
-        notes, rows = [], []
-        for row in table.rows:
-            cells = '<br>'.join('{} {}: {} ({}, {})'.format(*cell.texts()) for cell in row.cells)
-            name = row.name
-            if row.note:
-                notes.append(row.note)
-                name = f'{name} ({len(notes)})'
-            stem = row.config.rpartition('/')[2].removesuffix('.py')
-            own = '::' not in row.config
-            config = f'[{stem}](../{row.config})' if own else f'`{row.config}`'
-            rows.append((name, cells, row.quoted, row.ours, config))
-        lines += markdown_table(COLUMNS, rows)
-        if notes:
-            lines += ['', *(f'{index}. {note}' for index, note in enumerate(notes, 1))]
-        if table.left_out:
-            lines += ['', f'Left out: {", ".join(table.left_out)}.']
+        rows, below = lay_out(table)
+        rows = [
+            (*(text.replace('\n', '<br>') for text in texts), _link(row.config))
+            for texts, row in zip(rows, table.rows)
+        ]
+        lines += ['', f'## {table.title}', '', *markdown_table((*COLUMNS, 'config'), rows)]
+        lines += [''] * bool(below) + below
     return '\n'.join(lines) + '\n'
 
 
@@ -296,7 +281,8 @@ def main():
         tables = measure_tables(args.paper, args.table, runs, read_benchmarks())
     console = wide_console()
     for table in tables:
-        console.print(to_rich(table))
+        rows, below = lay_out(table)
+        console.print(rich_table(COLUMNS, rows, title=table.title, caption='\n'.join(below)))
     console.print(summarise(tables), highlight=False)
     if args.markdown:
         (ROOT / 'docs' / 'tables.md').write_text(to_markdown(tables))
