@@ -59,7 +59,6 @@ def parse_args():
     add('--width', type=float, default=1.0, help='factor on the channels (default: %(default)s)')
     add('--threads', type=int, default=1, help='of each runtime (default: %(default)s)')
     add('--rounds', type=int, default=50, help='timed runs of each (default: %(default)s)')
-    add('--device', choices=('cpu', 'cuda'), default='cpu', help='default: %(default)s')
     train = 'time training steps (forward and backward) and measure their memory'
     add('--train', action='store_true', help=train)
     add('--json', metavar='FILE', help='write the results')

@@ -26,13 +26,11 @@ class Mismatch(ValueError):
     """Two forms of the same weights give different outputs."""
 
 
-def check_form(form, device, train=False):
+def check_form(form, train=False):
     """Raise a ValueError, or ImportError for a missing package, unless networks run in a form."""
     if train and form not in TRAINING_FORMS:
         raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)}, not in {form!r}.')
     if form in RUNTIMES:
-        if device != 'cpu':
-            raise ValueError(f'{form} is measured on the CPU only, not on {device}.')
         FORMATS[RUNTIMES[form][0]].require_packages()
 
 
@@ -101,7 +99,7 @@ def check_agreement(name, found, expected):
 
 def _as_array(value):
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
+        value = value.detach().numpy()
     return value.astype(np.float64)
 
 

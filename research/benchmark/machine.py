@@ -4,13 +4,11 @@ import json
 import os
 import platform
 import tempfile
-import time
 from contextlib import suppress
-from functools import partial
 from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
-from timeit import Timer
+from timeit import repeat
 
 import torch
 from torch import nn
@@ -21,14 +19,12 @@ from mmghost.version import __version__
 
 PACKAGES = ('torch', 'timm', 'mmpretrain', 'onnxruntime', 'openvino', 'litert-torch',
             'ai-edge-litert')  # fmt: skip
-_REPEATS = 30
+_SIDE, _REPEATS = 1024, 30
 
 
-def describe_environment(device, packages=PACKAGES):
+def describe_environment(packages=PACKAGES):
     """dict[str, str | int]: The hardware, and the versions of those packages that are installed."""
     found = dict(processor=_processor(), cores=len(os.sched_getaffinity(0)))
-    if device.type == 'cuda':
-        found['gpu'] = torch.cuda.get_device_name(device)
     found.update(python=platform.python_version(), mmghost=__version__)
     for package in packages:
         with suppress(metadata.PackageNotFoundError):
@@ -42,36 +38,18 @@ def _processor():
     return names[0] if names else platform.machine()
 
 
-def clock(device):
-    """float: Seconds, once a device has done all that it was given."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
-def measure_machine(device):
+def measure_machine():
     """Measure multiply-adds a second, of a large matrix product, and bytes copied beyond any cache.
 
-    Rates are the highest of many runs, which the machine reached when nothing disturbed it. On a
-    GPU the product is in what convolutions take for single precision: TF32 where there is such. A
-    byte counts twice, as it is read and written.
+    Rates are the highest of many runs, which the machine reached when nothing disturbed it. A byte
+    counts twice, as it is read and written.
     """
-    on_gpu = device.type == 'cuda'
-
-    def fastest(function):
-        return min(Timer(function, timer=partial(clock, device)).repeat(_REPEATS, 1))
-
-    size = 8192 if on_gpu else 1024
-    left, right = torch.randn(2, size, size, device=device)
-    precision = torch.get_float32_matmul_precision()
-    if on_gpu and torch.backends.cudnn.allow_tf32:
-        torch.set_float32_matmul_precision('high')
-    multiply_adds = size**3 / fastest(lambda: left @ right)
-    torch.set_float32_matmul_precision(precision)
-    source = torch.ones(2**28 if on_gpu else 2**26, device=device)
+    left, right = torch.randn(2, _SIDE, _SIDE)
+    multiplied = min(repeat(lambda: left @ right, number=1, repeat=_REPEATS))
+    source = torch.ones(2**26)
     target = torch.empty_like(source)
-    copied = 2 * source.nbytes / fastest(lambda: target.copy_(source))
-    return dict(multiply_adds=multiply_adds, copied_bytes=copied)
+    copied = min(repeat(lambda: target.copy_(source), number=1, repeat=_REPEATS))
+    return dict(multiply_adds=_SIDE**3 / multiplied, copied_bytes=2 * source.nbytes / copied)
 
 
 def count_work(module, image):
@@ -98,19 +76,14 @@ def count_work(module, image):
     return count.multiply_adds * len(image), moved
 
 
-def peak_memory(step, device):
+def peak_memory(step):
     """Measure the most memory in bytes that a :class:`TrainingStep`, run once, holds at once.
 
     Counted is what PyTorch allocates during the step: maps kept for the backward pass, gradients,
-    scratch space. Weights and the input, there before, are not. On a GPU the caching allocator
-    tells; on a CPU every allocation and release of a profiled step is added up.
+    scratch space. Weights and the input, there before, are not. Every allocation and release of a
+    profiled step is added up.
     """
     step.module.zero_grad(set_to_none=True)
-    if device.type == 'cuda':
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        step()
-        return torch.cuda.max_memory_allocated(device) - before
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it reports its own start and stop as errors
     with profile(activities=[ProfilerActivity.CPU], acc_events=True, profile_memory=True) as record:
         step()

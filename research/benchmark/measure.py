@@ -3,7 +3,6 @@
 import random
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 from timeit import Timer
 
@@ -12,7 +11,7 @@ import torch
 from mmghost.utils import check_int
 
 from .forms import TrainingStep, check_agreement, check_form, lay_out, make_form, prepare
-from .machine import clock, count_work, describe_environment, measure_machine, peak_memory
+from .machine import count_work, describe_environment, measure_machine, peak_memory
 from .networks import build_models, is_config
 
 #: A training step's work, in forward passes: the gradients of maps and of weights are one each
@@ -29,7 +28,6 @@ def benchmark(
     threads=1,
     rounds=50,
     train=False,
-    device='cpu',
 ):
     """Time networks in several forms, once their outputs are found to agree.
 
@@ -45,7 +43,6 @@ def benchmark(
         threads (int): Threads of each runtime. Defaults to 1.
         rounds (int): Timed runs of each network in each form. Defaults to 50.
         train (bool): Time training steps instead of inference. Defaults to False.
-        device (str): 'cpu' or 'cuda'. Defaults to 'cpu'.
 
     Returns:
         dict: The results, fit for JSON; research/benchmarks/README.md describes them.
@@ -60,24 +57,21 @@ def benchmark(
         raise ValueError(f'against must be one of {", ".join(models)}, but got {against!r}.')
     check_int('rounds', rounds, 1)
     for form in forms:
-        check_form(form, device, train)
-    place = torch.device(device)
+        check_form(form, train)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         built = build_models(models, width)
-        for model in built:
-            model.module.to(place)
         pairs = [(m, form) for m in built for form in forms if m.deploys or form != 'deploy']
         if not pairs:
             raise ValueError(f'{", ".join(models)} have no form {", ".join(forms)}.')
-        machine = measure_machine(place)
+        machine = measure_machine()
         settings = []
         for size in sizes:
             for batch in batches:
                 _say(f'{size[0]}x{size[1]}, batch {batch}')
                 generator = torch.Generator().manual_seed(0)
-                image = torch.randn(batch, 3, *size, generator=generator).to(place)
+                image = torch.randn(batch, 3, *size, generator=generator)
                 results = _measure(pairs, image, threads, rounds, train)
                 settings.append(dict(size=list(size), batch=batch, results=results))
     finally:
@@ -88,8 +82,7 @@ def benchmark(
         width=None if all(map(is_config, models)) else width,
         threads=threads,
         rounds=rounds,
-        device=device,
-        environment=describe_environment(place),
+        environment=describe_environment(),
         machine=machine,
         settings=settings,
     )
@@ -99,16 +92,11 @@ def _say(text):
     print(text, file=sys.stderr)
 
 
-def _exact():
-    """Keep a GPU's convolutions in single precision inside, where outputs are compared."""
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-
-
 def _measure(pairs, image, threads, rounds, train):
     """Measure networks in forms on one input."""
     models = {model.name: model for model, _ in pairs}.values()
     works = {model.name: count_work(model.module, image) for model in models}
-    with _exact(), torch.inference_mode():
+    with torch.inference_mode():
         expected = {model.family: model.module(image) for model in models}
     passes = TRAINING_PASSES if train else 1
     runs, results = [], []
@@ -119,28 +107,27 @@ def _measure(pairs, image, threads, rounds, train):
             result = dict(model=model.name, form=form, multiply_adds=multiply_adds, bytes=moved)
             if train:
                 module, laid_out = make_form(model, form, train=True), lay_out(image, form)
-                with _exact(), torch.no_grad():
+                with torch.no_grad():
                     found = module.eval()(laid_out)
                 run = TrainingStep(module.train(), laid_out)
                 run()
-                result['peak_memory'] = peak_memory(run, image.device)
+                result['peak_memory'] = peak_memory(run)
             else:
                 place = Path(folder, str(len(runs)))
                 place.mkdir()
-                with _exact():
-                    run = prepare(model, form, image, place, threads)
-                    found = run()
+                run = prepare(model, form, image, place, threads)
+                found = run()
             name = f'{model.name}, {form},'
             result['difference'] = check_agreement(name, found, expected[model.family])
             runs.append(run)
             results.append(result)
         _say(f'  timing in {rounds} rounds')
         # The caches hold little of a training step
-        every = time_interleaved(runs, rounds, image.device, lead_in=not train)
+        every = time_interleaved(runs, rounds, lead_in=not train)
     return [dict(result, seconds=times) for result, times in zip(results, every)]
 
 
-def time_interleaved(functions, rounds, device, lead_in=True):
+def time_interleaved(functions, rounds, lead_in=True):
     """Time functions in turns, so that a change of the machine's speed hits all of them.
 
     Each has been called before the first round.
@@ -148,17 +135,13 @@ def time_interleaved(functions, rounds, device, lead_in=True):
     Args:
         functions (Sequence[Callable]): Without arguments.
         rounds (int): How often each is timed; the order within a round is random.
-        device (torch.device): Where they run.
         lead_in (bool): Whether there is a call before each timed one, which brings back into the
             caches what the others drove out. Defaults to True.
 
     Returns:
         list[list[float]]: Seconds, a list of the rounds for each function.
     """
-    timers = [
-        Timer(function, function if lead_in else 'pass', partial(clock, device))
-        for function in functions
-    ]
+    timers = [Timer(function, function if lead_in else 'pass') for function in functions]
     for timer in timers:
         timer.timeit(2)
     shuffled, times = random.Random(0), [[] for _ in timers]

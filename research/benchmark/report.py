@@ -61,8 +61,7 @@ def _headline(setting, benchmark):
     task = 'Training step' if benchmark['task'] == 'training' else 'Inference'
     height, width = setting['size']
     threads = f'{benchmark["threads"]} thread' + 's' * (benchmark['threads'] > 1)
-    where = 'GPU' if benchmark['device'] == 'cuda' else threads
-    return f'{task}, {height}x{width}, batch {setting["batch"]}, {where}'
+    return f'{task}, {height}x{width}, batch {setting["batch"]}, {threads}'
 
 
 def ratios_table(setting, benchmark):
@@ -124,15 +123,13 @@ def describe(benchmark):
     """str: Where and how a benchmark was taken."""
     environment = dict(benchmark['environment'])
     processor, cores = environment.pop('processor'), environment.pop('cores')
-    gpu = environment.pop('gpu', None)
     machine = benchmark['machine']
     versions = ', '.join(f'{name} {version}' for name, version in environment.items())
-    where = f'{gpu}, {processor}' if gpu else processor
     # Configs have widths of their own
     width = '' if benchmark['width'] is None else f'width {benchmark["width"]:g}, '
     start = f'{width}{benchmark["rounds"]} rounds'
     return (
-        f'{start[0].upper()}{start[1:]}, on {where} ({cores} cores): '
+        f'{start[0].upper()}{start[1:]}, on {processor} ({cores} cores): '
         f'{machine["multiply_adds"] / 1e9:.1f} G multiply-adds a second'
         f', {machine["copied_bytes"] / 1e9:.1f} GB copied a second. With {versions}.'
     )

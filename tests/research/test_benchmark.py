@@ -17,7 +17,6 @@ from research.benchmark.networks import NETWORKS, build_models
 from research.benchmark.report import ratio, read_benchmarks, spread, tables, to_markdown
 
 PAIR = ['mmghost.tiny', 'timm.tiny']
-CPU = torch.device('cpu')
 FASTER_RCNN = str(CONFIGS / 'detection' / 'faster-rcnn_ghostnet-1.1x_fpn_1x_coco.py')
 CLASSIFIER = str(RESEARCH / 'comparison' / 'ghostnetv2-1.0x_1xb64-4e_fashion-mnist-12k.py')
 
@@ -36,7 +35,7 @@ class Tiny(nn.Module):
 def quick(monkeypatch):
     """Networks as small as can be, on a machine whose rates are known."""
     rates = dict(multiply_adds=1e9, copied_bytes=1e9)
-    monkeypatch.setattr(measure, 'measure_machine', lambda device: rates)
+    monkeypatch.setattr(measure, 'measure_machine', lambda: rates)
     for name in PAIR:
         monkeypatch.setitem(NETWORKS, name, Tiny)
 
@@ -125,7 +124,6 @@ def test_disagreement():
     ('arguments', 'message'),
     [
         (dict(forms=('deploy',), train=True), "trained in eager, .*, not in 'deploy'"),
-        (dict(forms=('litert',), device='cuda'), 'litert is measured on the CPU only'),
         (dict(forms=('deploy',), models=PAIR[1:]), 'timm.tiny have no form deploy'),
         (dict(against='mobilenetv2'), 'against must be one of'),
         (dict(rounds=0), 'rounds must be an integer >= 1'),
@@ -148,7 +146,7 @@ def test_mistakes_are_named(arguments, message):
 def test_rounds_are_interleaved(lead_in):
     calls = []
     functions = [lambda name=name: calls.append(name) for name in 'abc']
-    times = time_interleaved(functions, 4, CPU, lead_in)
+    times = time_interleaved(functions, 4, lead_in)
     assert [len(seconds) for seconds in times] == [4, 4, 4]
     each = 2 if lead_in else 1
     timed = calls[-12 * each :: each]
@@ -168,7 +166,7 @@ def test_peak_memory_is_that_of_what_is_kept():
     layers = [nn.Sequential(nn.Conv2d(8, 8, 1), nn.Sigmoid()) for _ in range(6)]
     step = TrainingStep(nn.Sequential(*layers), torch.randn(4, 8, 64, 64))
     kept = 6 * 4 * 8 * 64 * 64 * 4  # each sigmoid's output
-    assert kept < peak_memory(step, CPU) < 2 * kept
+    assert kept < peak_memory(step) < 2 * kept
 
 
 def test_networks_give_five_maps_and_mmghosts_have_timms_weights():
@@ -225,7 +223,6 @@ def example(*results, task='inference'):
         width=1.0,
         threads=2,
         rounds=3,
-        device='cpu',
         environment=dict(processor='A CPU', cores=4, torch='2.12.1'),
         machine=dict(multiply_adds=1e9, copied_bytes=1e10),
         settings=[dict(size=[64, 96], batch=2, results=list(results))],
