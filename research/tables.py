@@ -71,26 +71,6 @@ class Cell(NamedTuple):
         )
 
 
-class Row(NamedTuple):
-    """A system of a table: measured cells, what is quoted, what our runs gave, what is lost."""
-
-    name: str
-    config: str
-    cells: list
-    quoted: str
-    ours: str
-    note: str
-    lost: list
-
-
-class PaperTable(NamedTuple):
-    """A paper's table."""
-
-    title: str
-    rows: list
-    left_out: list
-
-
 def judge(measured, paper):
     """Compare a measured figure, in the paper's unit, with one as the paper prints it.
 
@@ -107,24 +87,21 @@ def judge(measured, paper):
     return NEAR if abs(measured / float(paper) - 1) <= NEAR_WITHIN else DIFFERS
 
 
-@cache
-def _count(name, options, size, part, operators):
-    config = read_config(name, json.loads(options))
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model)
-    counted = model if part == 'model' else getattr(model, part)
-    return count_complexity(counted, (size, size), operators=operators)
-
-
 def measure_row(row):
     """Complexity: Parameters and multiply-adds of what a row of papers.yml counts."""
-    return _count(
-        row.get('counted', row['config']),
-        json.dumps(row.get('options', {})),  # hashable
-        row.get('size', 224),
-        row.get('part', 'model'),
-        ('conv', 'linear', *row.get('also', ())),
-    )
+    keys = 'config', 'counted', 'options', 'size', 'part', 'also'
+    return _count(json.dumps({key: row[key] for key in keys if key in row}))
+
+
+@cache
+def _count(text):
+    row = json.loads(text)
+    config = read_config(row.get('counted', row['config']), row.get('options'))
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    size, operators = row.get('size', 224), ('conv', 'linear', *row.get('also', ()))
+    part = getattr(model, row['part']) if 'part' in row else model
+    return count_complexity(part, (size, size), operators=operators)
 
 
 def compare_latencies(rows, benchmarks):
@@ -148,47 +125,38 @@ def compare_latencies(rows, benchmarks):
 
 
 def measure_tables(paper=None, number=None, runs=(), benchmarks=()):
-    """list[PaperTable]: The papers' tables, measured, or those of a paper or a number only.
+    """List the papers' tables, or those of a paper or a number only.
 
     Latencies are looked up in the benchmarks, accuracies in our runs.
+
+    Returns:
+        list[dict]: As in papers.yml, but each row has its ``measured`` :class:`Cell`s, too, and
+        what ``ours`` gave, a text.
     """
-    entries = load(PAPERS)
-    chosen = [
-        entry
-        for entry in entries
-        if paper in (None, entry['paper']) and number in (None, entry['table'])
+    every = load(PAPERS)
+    tables = [
+        table
+        for table in every
+        if paper in (None, table['paper']) and number in (None, table['table'])
     ]
-    if not chosen:
-        known = ', '.join(f'{entry["paper"]} {entry["table"]}' for entry in entries)
+    if not tables:
+        known = ', '.join(f'{table["paper"]} {table["table"]}' for table in every)
         raise ValueError(f'there is no such table, but {known}.')
-    tables = []
-    for entry in chosen:
-        slowdowns = compare_latencies(entry['rows'], benchmarks)
-        rows = [_measure_row(row, entry['units'], runs, slowdowns) for row in entry['rows']]
-        title = f'{entry["paper"]}, Table {entry["table"]}: {entry["title"]}'
-        tables.append(PaperTable(title, rows, entry.get('left_out', [])))
+    for table in tables:
+        slowdowns = compare_latencies(table['rows'], benchmarks)
+        for row in table['rows']:
+            row['measured'] = list(_measure(row, table['units']))
+            row['ours'] = _ours(row, runs_of(row, runs), slowdowns.get(row['config']))
     return tables
 
 
-def _measure_row(row, units, runs, slowdowns):
-    measured = {column: figure for column, figure in row['cells'].items() if column in units}
-    count = measure_row(row) if measured else None
-    cells = []
-    for column, figure in measured.items():
-        found = count.parameters if column == 'params' else count.multiply_adds
-        found /= FACTORS[units[column]]
-        cells.append(Cell(column, figure, found, units[column], judge(found, figure)))
-    agree = {cell.column for cell in cells if cell.verdict in (AGREES, CUT)}
-    quoted = [_quote(*cell) for cell in row['cells'].items() if cell[0] not in units]
-    return Row(
-        row['name'],
-        row['config'],
-        cells,
-        ', '.join(quoted),
-        _ours(row, runs_of(row, runs), slowdowns.get(row['config'])),
-        row.get('note', ''),
-        [column for column in row.get('agreed', ()) if column not in agree],
-    )
+def _measure(row, units):
+    for column, figure in row['cells'].items():
+        if column in units:
+            count = measure_row(row)
+            found = count.parameters if column == 'params' else count.multiply_adds
+            found /= FACTORS[units[column]]
+            yield Cell(column, figure, found, units[column], judge(found, figure))
 
 
 def _ours(row, runs, slowdown):
@@ -212,7 +180,7 @@ def _quote(column, figure):
 
 def summarise(tables):
     """Count the verdicts, in one sentence."""
-    verdicts = [cell.verdict for t in tables for row in t.rows for cell in row.cells]
+    verdicts = [cell.verdict for t in tables for row in t['rows'] for cell in row['measured']]
     counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
     met = len(verdicts) - counts[DIFFERS]
     share = f' ({met / len(verdicts):.0%} agree or are near)' if verdicts else ''
@@ -220,6 +188,11 @@ def summarise(tables):
         f'Of {len(verdicts)} measured cells {counts[AGREES]} agree when rounded, {counts[CUT]} '
         f'when cut off, {counts[NEAR]} are near (within 1 %) and {counts[DIFFERS]} differ{share}.'
     )
+
+
+def title_of(table):
+    """str: Such as 'GhostNet, Table 7: ImageNet classification'."""
+    return f'{table["paper"]}, Table {table["table"]}: {table["title"]}'
 
 
 def lay_out(table):
@@ -230,14 +203,16 @@ def lay_out(table):
         each; and what is to stand below, the notes by number.
     """
     rows, below = [], []
-    for row in table.rows:
-        name = row.name
-        if row.note:
-            below.append(f'{len(below) + 1}. {row.note}')
+    for row in table['rows']:
+        name = row['name']
+        if 'note' in row:
+            below.append(f'{len(below) + 1}. {row["note"]}')
             name = f'{name} ({len(below)})'
-        rows.append((name, '\n'.join(map(str, row.cells)), row.quoted, row.ours))
-    if table.left_out:
-        below += [''] * bool(below) + [f'Left out: {", ".join(table.left_out)}.']
+        quoted = [_quote(*one) for one in row['cells'].items() if one[0] not in table['units']]
+        measured = '\n'.join(map(str, row['measured']))
+        rows.append((name, measured, ', '.join(quoted), row['ours']))
+    if 'left_out' in table:
+        below += [''] * bool(below) + [f'Left out: {", ".join(table["left_out"])}.']
     return rows, below
 
 
@@ -252,10 +227,10 @@ def to_markdown(tables):
     for table in tables:
         rows, below = lay_out(table)
         rows = [
-            (*(text.replace('\n', '<br>') for text in texts), _link(row.config))
-            for texts, row in zip(rows, table.rows)
+            (*(text.replace('\n', '<br>') for text in texts), _link(row['config']))
+            for texts, row in zip(rows, table['rows'])
         ]
-        lines += ['', f'## {table.title}', '', *markdown_table((*COLUMNS, 'config'), rows)]
+        lines += ['', f'## {title_of(table)}', '', *markdown_table((*COLUMNS, 'config'), rows)]
         lines += [''] * bool(below) + below
     return '\n'.join(lines) + '\n'
 
@@ -279,19 +254,17 @@ def main():
     with one_line_errors():
         runs = read_results(args.results)
         tables = measure_tables(args.paper, args.table, runs, read_benchmarks())
-    console = wide_console()
+    console, lost = wide_console(), []
     for table in tables:
         rows, below = lay_out(table)
-        console.print(rich_table(COLUMNS, rows, title=table.title, caption='\n'.join(below)))
+        console.print(rich_table(COLUMNS, rows, title=title_of(table), caption='\n'.join(below)))
+        for row in table['rows']:
+            agree = {cell.column for cell in row['measured'] if cell.verdict in (AGREES, CUT)}
+            gone = [column for column in row.get('agreed', ()) if column not in agree]
+            lost += [f'{title_of(table)}, {row["name"]}: {one} no longer agrees' for one in gone]
     console.print(summarise(tables), highlight=False)
     if args.markdown:
         (ROOT / 'docs' / 'tables.md').write_text(to_markdown(tables))
-    lost = [
-        f'{table.title}, {row.name}: {column} no longer agrees'
-        for table in tables
-        for row in table.rows
-        for column in row.lost
-    ]
     if lost:
         sys.exit('\n'.join(lost))
 

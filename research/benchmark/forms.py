@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from mmghost.deploy import to_deploy_form
-from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
+from mmghost.deploy.runtimes import export_module, load_exported
 
 #: What networks are trained in, where batch norms cannot be folded
 TRAINING_FORMS = ('eager', 'channels_last', 'compile')
@@ -26,16 +26,8 @@ class Mismatch(ValueError):
     """Two forms of the same weights give different outputs."""
 
 
-def check_form(form, train=False):
-    """Raise a ValueError, or ImportError for a missing package, unless networks run in a form."""
-    if train and form not in TRAINING_FORMS:
-        raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)}, not in {form!r}.')
-    if form in RUNTIMES:
-        FORMATS[RUNTIMES[form][0]].require_packages()
-
-
-def make_form(model, form, train=False):
-    """Make a PyTorch form of a network, which stays as it is.
+def make_form(model, form, image, train=False):
+    """Make a PyTorch form of a network, which stays as it is, and of an image for it.
 
     All but 'eager' are in channels_last memory format; 'deploy' has its batch norms folded, and so
     has 'compile' for inference.
@@ -45,15 +37,11 @@ def make_form(model, form, train=False):
         to_deploy_form(module)
     if form != 'eager':
         module.to(memory_format=torch.channels_last)
+        image = image.contiguous(memory_format=torch.channels_last)
     if form == 'compile':
         # Freezing lays weights out for the compiled program
         module.compile(dynamic=False, options=None if train else dict(freezing=True))
-    return module
-
-
-def lay_out(image, form):
-    """Give an image the memory format that a PyTorch form works in."""
-    return image if form == 'eager' else image.contiguous(memory_format=torch.channels_last)
+    return module, image
 
 
 def prepare(model, form, image, folder, threads):
@@ -70,10 +58,19 @@ def prepare(model, form, image, folder, threads):
         export_module(module, image, file, kind)
         run = partial(load_exported(file, threads), image.numpy())
     else:
-        module = make_form(model, form)
-        run = torch.inference_mode()(partial(module, lay_out(image, form)))
+        run = torch.inference_mode()(partial(*make_form(model, form, image)))
     run()
     return run
+
+
+def training_step(module, image):
+    """Return what runs a forward and backward pass of a mean square of every output."""
+
+    def step():
+        sum(out.square().mean() for out in module(image)).backward()
+        module.zero_grad()
+
+    return step
 
 
 def check_agreement(name, found, expected):
@@ -101,14 +98,3 @@ def _as_array(value):
     if isinstance(value, torch.Tensor):
         value = value.detach().numpy()
     return value.astype(np.float64)
-
-
-class TrainingStep:
-    """Forward and backward pass of a mean square of every output; no optimizer."""
-
-    def __init__(self, module, image):
-        self.module, self.image = module, image
-
-    def __call__(self):
-        self.module.zero_grad(set_to_none=True)
-        sum(out.square().mean() for out in self.module(self.image)).backward()

@@ -77,13 +77,12 @@ def count_work(module, image):
 
 
 def peak_memory(step):
-    """Measure the most memory in bytes that a :class:`TrainingStep`, run once, holds at once.
+    """Measure the most memory in bytes that a training step, run once, holds at once.
 
     Counted is what PyTorch allocates during the step: maps kept for the backward pass, gradients,
     scratch space. Weights and the input, there before, are not. Every allocation and release of a
     profiled step is added up.
     """
-    step.module.zero_grad(set_to_none=True)
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it reports its own start and stop as errors
     with profile(activities=[ProfilerActivity.CPU], acc_events=True, profile_memory=True) as record:
         step()

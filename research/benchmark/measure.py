@@ -8,9 +8,17 @@ from timeit import Timer
 
 import torch
 
+from mmghost.deploy.runtimes import FORMATS
 from mmghost.utils import check_int
 
-from .forms import TrainingStep, check_agreement, check_form, lay_out, make_form, prepare
+from .forms import (
+    RUNTIMES,
+    TRAINING_FORMS,
+    check_agreement,
+    make_form,
+    prepare,
+    training_step,
+)
 from .machine import count_work, describe_environment, measure_machine, peak_memory
 from .networks import build_models, is_config
 
@@ -56,8 +64,11 @@ def benchmark(
     if against not in models:
         raise ValueError(f'against must be one of {", ".join(models)}, but got {against!r}.')
     check_int('rounds', rounds, 1)
+    if train and not set(forms) <= set(TRAINING_FORMS):
+        raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)} only.')
     for form in forms:
-        check_form(form, train)
+        if form in RUNTIMES:
+            FORMATS[RUNTIMES[form][0]].require_packages()
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -106,10 +117,10 @@ def _measure(pairs, image, threads, rounds, train):
             multiply_adds, moved = (amount * passes for amount in works[model.name])
             result = dict(model=model.name, form=form, multiply_adds=multiply_adds, bytes=moved)
             if train:
-                module, laid_out = make_form(model, form, train=True), lay_out(image, form)
+                module, laid_out = make_form(model, form, image, train=True)
                 with torch.no_grad():
                     found = module.eval()(laid_out)
-                run = TrainingStep(module.train(), laid_out)
+                run = training_step(module.train(), laid_out)
                 run()
                 result['peak_memory'] = peak_memory(run)
             else:

@@ -12,6 +12,8 @@ from mmghost.backbones import GhostNet, GhostNetV2
 from mmghost.utils.configs import SUFFIXES
 from mmghost.utils.whole_models import build_whole_model
 
+from ..results import read_config
+
 MAPS = (0, 1, 2, 3, 4)
 
 
@@ -55,17 +57,8 @@ def _timm(version, width):
 
 def _self_attention(width):
     """GhostNetV2's Table 1: GhostNet with self-attention, as mmghost's config of the row has it."""
-    return MODELS.build(
-        dict(
-            type='mmghost.AttentiveBackbone',
-            backbone='mmghost.GhostNet',
-            attention_cfg=dict(type='mmghost.MobileViTAttention'),
-            where='output',
-            blocks=[4, 10, 15],
-            widen_factor=width,
-            out_indices=MAPS,
-        )
-    )
+    row = read_config('research/configs/classification/ghostnet-1.0x-self-attention_8xb128_in1k.py')
+    return MODELS.build(dict(row.model.backbone, widen_factor=width, out_indices=MAPS))
 
 
 def _mobilenetv2(width):

@@ -13,7 +13,6 @@ from matplotlib.patches import Rectangle
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
 from mmghost.utils.command_line import one_line_errors
 
-from ..text import rich_table, wide_console
 from .inputs import find_layer, make_parser, open_model, record
 from .pictures import check_new_file, new_figure, show_image, show_maps
 
@@ -196,22 +195,6 @@ def _scale(position, image, size):
     ]
 
 
-def attention_table(found):
-    """Table: How what :func:`attention_maps` found is spread over positions, for rich's console."""
-    rows = []
-    for one in (one for maps in found for one in maps):
-        height, width = one.weights.shape
-        cross = f'{one.on_cross:.0%} ({one.even_on_cross:.0%})'
-        rows.append((_short(one.layer), f'{height}x{width}', cross, f'{one.spread:.1f}'))
-    return rich_table(
-        ('layer', 'positions', 'cross', 'spread'),
-        rows,
-        caption="cross: share of the attention in the position's own row and column, in brackets "
-        'what it would be if all positions that take part did so evenly; spread: e to the entropy '
-        'of the shares, in positions.',
-    )
-
-
 def draw_attention(found, image, position):
     """Draw decoupled attention above full attention, layer by layer: GhostNetV2, Figure 6.
 
@@ -276,7 +259,7 @@ def main():
     args = parse_args()
     with one_line_errors():
         check_new_file(args.out)
-        model, (image,) = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
+        model, (image,) = open_model(args.config, args.checkpoint, args.image)
         full = None
         if args.full:
             full_model, (full_image,) = open_model(*args.full, args.image)
@@ -284,7 +267,12 @@ def main():
         position = args.position or [length // 2 for length in image.pixels.shape[:2]]
         found = attention_maps(model, image, position, args.layer, full)
         draw_attention(found, image, position).savefig(args.out)
-    wide_console().print(attention_table(found))
+    for one in (one for maps in found for one in maps):
+        height, width = one.weights.shape
+        print(
+            f'{_short(one.layer)}: {height}x{width} positions, {one.on_cross:.0%} in its row and '
+            f'column (even: {one.even_on_cross:.0%}), spread over {one.spread:.1f}'
+        )
 
 
 if __name__ == '__main__':

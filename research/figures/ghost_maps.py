@@ -164,7 +164,7 @@ def main():
     args = parse_args()
     with one_line_errors():
         check_new_file(args.out)
-        model, (image,) = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
+        model, (image,) = open_model(args.config, args.checkpoint, args.image)
         found = ghost_maps(model, image, args.layer)
         draw_ghost_maps(found, image, args.maps).savefig(args.out)
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import mmcv
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
@@ -35,8 +34,6 @@ def make_parser(description, images=1):
     numbers = list(map(str, range(images)))
     names = f'files, or numbers of test images (default: {" ".join(numbers)})'
     add('--image', nargs='+' if images > 1 else 1, default=numbers, help=names)
-    overrides = 'overrides of config values, KEY=VALUE'
-    add('--cfg-options', nargs='+', action=DictAction, help=overrides)
     return parser
 
 
@@ -58,9 +55,9 @@ class InputImage(NamedTuple):
     data_samples: list
 
 
-def open_model(config, checkpoint, images, cfg_options=None):
+def open_model(config, checkpoint, images):
     """tuple[nn.Module, list[InputImage]]: A config's trained model, and images for it."""
-    config, _ = read_config(config, cfg_options)
+    config, _ = read_config(config)
     init_default_scope(config_scope(config))
     model = MODELS.build(config.model)
     load_whole_model(model, checkpoint)

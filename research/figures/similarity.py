@@ -289,7 +289,7 @@ def main():
         check_new_file(args.out)
         if args.json:
             check_new_file(args.json, ('.json',))
-        model, images = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
+        model, images = open_model(args.config, args.checkpoint, args.image)
         found = feature_similarity(model, images, args.layer, args.pairs)
         draw_similarity(found, images[0]).savefig(args.out)
     if args.json:
