@@ -1,7 +1,6 @@
 """Write docs/comparison.md and docs/images/learning_curves.png from our results."""
 
 from functools import cache
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -21,31 +20,12 @@ from .results import (
     runs_of,
     summarise_runs,
 )
-from .text import markdown_table
+from .text import markdown_table, rewrite
 
 COMMAND = 'python -m research.reproduce'
 HEADINGS = dict(top1='top-1, %', mIoU='mIoU, %', AP='box AP', AP50='AP50')
-CURVES = 'images/learning_curves.png'
-
-_HEAD = """\
-# The comparison on data that can be had
-
-Written by `python -m research.comparison` from the runs in
-[research/results/](../research/results), which `python -m research.reproduce` makes;
-[reproduce.md](reproduce.md) explains both. COCO, ADE20K and ImageNet cannot be had where mmghost is
-developed. These are the papers' comparisons on Fashion-MNIST and on scenes made of it instead: one
-recipe and one budget for all models of a table. They say how the models compare where data and
-training are small; the papers' accuracy they cannot confirm or refute.
-"""
-_READING = """\
-Given are the mean over the seeds, the sample's standard deviation and, in brackets, each seed's
-value, all of the last epoch. A difference is that of two means, with its standard error: one below
-twice its error means little. Parameters and multiply-adds are those of the whole model. Minutes are
-the median of the runs that were not interrupted, by the clock, on a machine that may have done
-other things too. The learning curves show the means over the seeds, and from the least to the most;
-those of classification are of training articles that no model trains on, the others of what the
-results are of.
-"""
+PAGE = ROOT / 'docs' / 'comparison.md'
+CURVES = ROOT / 'docs' / 'images' / 'learning_curves.png'
 
 
 def read_comparison(results=RESULTS):
@@ -123,13 +103,13 @@ def _table(table, counts):
         rows.append(cells)
     budgets = list(dict.fromkeys(_budget(row['config']) for row in table['rows']))
     intro = f'The like of {table["of"]}. Budget: {"; ".join(budgets)}.'
-    lines = ['', f'## {table["title"]}', '', intro, '', *markdown_table(heads, rows)]
+    lines = [f'## {table["title"]}', '', intro, '', *markdown_table(heads, rows), '']
     clear = [f'{name} ({text})' for name, (text, is_clear) in outcomes.items() if is_clear]
     if clear:
         told = f'More than twice its error is the difference from {against} of {", ".join(clear)}.'
-        lines += ['', told]
+        lines += [told, '']
     elif outcomes:
-        lines += ['', f'No difference from {against} is more than twice its error.']
+        lines += [f'No difference from {against} is more than twice its error.', '']
     return lines
 
 
@@ -147,22 +127,11 @@ def _machines(tables):
     return [f'- {one}' for one in sorted(told)]
 
 
-def comparison_page(tables):
-    """Write tables as a Markdown page."""
-    missing = [
-        table['table']
-        for table in tables
-        if any(len(row['runs']) < len(table['seeds']) for row in table['rows'])
-    ]
-    lines = [_HEAD]
-    if missing:
-        lines += [f'Not all runs are done: `{COMMAND} {" ".join(missing)}` does the rest.', '']
-    lines += [_READING, f'![Learning curves]({CURVES})']
+def sections(tables):
+    """list[str]: The lines of docs/comparison.md below its head."""
     counts = _counts()
-    for table in tables:
-        lines += _table(table, counts)
-    lines += ['', '## Where the runs ran', '', *_machines(tables)]
-    return '\n'.join(lines) + '\n'
+    lines = [line for table in tables for line in _table(table, counts)]
+    return [*lines, '## Where the runs ran', '', *_machines(tables)]
 
 
 def _curves(runs, column):
@@ -205,23 +174,15 @@ def draw_learning_curves(tables):
     return figure
 
 
-def parse_args():
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument(
-        '--results', default=RESULTS, help="our runs (default: mmghost's research/results/)"
-    )
-    parser.add_argument('--out-dir', default=ROOT / 'docs', help="default: mmghost's docs/")
-    return parser.parse_args()
-
-
 def main():
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__)
+    results = "our runs (default: mmghost's research/results/)"
+    parser.add_argument('--results', default=RESULTS, help=results)
+    args = parser.parse_args()
     with one_line_errors():
         tables = read_comparison(args.results)
-    picture = Path(args.out_dir, CURVES)
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    draw_learning_curves(tables).savefig(picture, dpi=110, metadata=dict(Software=None))
-    Path(args.out_dir, 'comparison.md').write_text(comparison_page(tables))
+    draw_learning_curves(tables).savefig(CURVES, dpi=110, metadata=dict(Software=None))
+    rewrite(PAGE, sections(tables))
 
 
 if __name__ == '__main__':

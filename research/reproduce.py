@@ -225,15 +225,21 @@ def do(run, args):
 def describe_code():
     """dict: The ``commit``, 'unknown' without git, and whether the code is ``changed`` since."""
 
-    def ask(*words):
-        command = ['git', '-C', str(ROOT), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
+    command = [
+        'git',
+        '-C',
+        str(ROOT),
+        'describe',
+        '--always',
+        '--abbrev=40',
+        '--exclude=*',
+        '--dirty',
+    ]
     try:
-        changes = ask('status', '--porcelain', '--', 'mmghost', 'configs', 'research')
-        return dict(commit=ask('rev-parse', 'HEAD'), changed=bool(changes))
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return dict(commit='unknown', changed=False)
+        found = 'unknown'
+    return dict(commit=found.removesuffix('-dirty'), changed=found.endswith('-dirty'))
 
 
 def _metrics(record):

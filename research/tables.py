@@ -4,6 +4,7 @@ The exit status is 1 if a cell that once agreed no longer does.
 """
 
 import json
+import re
 import sys
 from functools import cache
 from typing import NamedTuple
@@ -26,7 +27,7 @@ from .results import (
     runs_of,
     summarise_runs,
 )
-from .text import markdown_table, rich_table, wide_console
+from .text import markdown_table, rewrite, rich_table, wide_console
 
 FACTORS = dict(M=1e6, G=1e9)
 VERDICTS = AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
@@ -35,19 +36,6 @@ HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='
 QUOTED_UNITS = dict(top1='%', top5='%', mIoU='%', latency='ms')
 COLUMNS = ('system', 'paper: measured (difference, verdict)', "the paper's", 'ours')
 LATENCY_FORM = 'litert'  # the papers' tool
-
-_HEAD = """\
-# The papers' tables
-
-Written by `python -m research.tables --markdown`; the figures are in
-[papers.yml](../research/papers.yml). Parameters, and multiply-adds of
-convolutions and linear layers, are measured with fvcore on the models of the configs,
-classification head included, at 224x224 or the size that the row names. A cell agrees if
-what is measured rounds to the paper's digits, or is cut off to them, and is near within
-1 %. Accuracy and latency are the paper's, with the config that reproduces the row; ours
-are the runs in `research/results/`, and latencies over the first row's in LiteRT, as in
-[performance.md](performance.md). Left out are models that OpenMMLab has no config of.
-"""
 
 
 class Cell(NamedTuple):
@@ -221,18 +209,18 @@ def _link(config):
     return f'`{config}`' if '::' in config else f'[{stem}](../{config})'
 
 
-def to_markdown(tables):
-    """Write tables as a Markdown page."""
-    lines = [_HEAD, summarise(tables)]
+def sections(tables):
+    """list[str]: The lines of docs/tables.md below its head."""
+    lines = []
     for table in tables:
         rows, below = lay_out(table)
         rows = [
             (*(text.replace('\n', '<br>') for text in texts), _link(row['config']))
             for texts, row in zip(rows, table['rows'])
         ]
-        lines += ['', f'## {title_of(table)}', '', *markdown_table((*COLUMNS, 'config'), rows)]
-        lines += [''] * bool(below) + below
-    return '\n'.join(lines) + '\n'
+        lines += [f'## {title_of(table)}', '', *markdown_table((*COLUMNS, 'config'), rows), '']
+        lines += [*below, ''] if below else []
+    return lines[:-1]
 
 
 def parse_args():
@@ -264,7 +252,11 @@ def main():
             lost += [f'{title_of(table)}, {row["name"]}: {one} no longer agrees' for one in gone]
     console.print(summarise(tables), highlight=False)
     if args.markdown:
-        (ROOT / 'docs' / 'tables.md').write_text(to_markdown(tables))
+        page = ROOT / 'docs' / 'tables.md'
+        rewrite(page, sections(tables))
+        page.write_text(
+            re.sub(r'^Of \d+ measured .*', summarise(tables), page.read_text(), flags=re.M)
+        )
     if lost:
         sys.exit('\n'.join(lost))
 

@@ -15,11 +15,11 @@ from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.outputs import check_file
 
 from ..results import ROOT
-from ..text import rich_table, wide_console
+from ..text import rewrite, rich_table, wide_console
 from .forms import FORMS
 from .measure import benchmark
 from .networks import NETWORKS
-from .report import describe, read_benchmarks, tables, to_markdown
+from .report import describe, read_benchmarks, sections, tables
 
 
 def size(text):
@@ -90,7 +90,7 @@ def main():
     markdown, file = args.pop('markdown'), args.pop('json')
     with one_line_errors():
         if markdown:
-            (ROOT / 'docs' / 'performance.md').write_text(to_markdown(read_benchmarks()))
+            rewrite(ROOT / 'docs' / 'performance.md', sections(read_benchmarks()))
         else:
             run(file, **args)
 

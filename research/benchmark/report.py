@@ -12,20 +12,6 @@ from ..text import markdown_table
 #: Where the files of results are
 BENCHMARKS = FOLDER / 'benchmarks'
 
-_HEAD = """\
-# Performance
-
-Written by `python -m research.benchmark --markdown` from the files in
-[research/benchmarks/](../research/benchmarks). Each is of one process, in which the networks took
-turns after their outputs had been compared. Figures are medians with their quartiles. Ratios are of
-times of the same round, so that a change of the machine's speed cancels; below 1 is faster. The
-floor is what the machine would need for the multiply-adds of convolutions and linear layers at the
-rate of its matrix product, or for moving their weights, inputs and outputs once at the rate of its
-copy, whichever is more; a training step is three passes. Peak MB is what PyTorch allocates during a
-step, weights not counted.
-
-[What was tried, and what it gave](performance_notes.md)."""
-
 
 class Spread(NamedTuple):
     """Median and quartiles."""
@@ -140,12 +126,11 @@ def read_benchmarks():
     return [json.loads(path.read_text()) for path in sorted(BENCHMARKS.glob('*.json'))]
 
 
-def to_markdown(benchmarks):
-    """Write benchmarks as a Markdown page."""
-    lines = [_HEAD]
+def sections(benchmarks):
+    """list[str]: The lines of docs/performance.md below its head."""
+    lines = []
     for benchmark in benchmarks:
         lines += [
-            '',
             f'## {benchmark["title"]}',
             '',
             '```shell',
@@ -154,7 +139,8 @@ def to_markdown(benchmarks):
             '```',
             '',
             describe(benchmark),
+            '',
         ]
         for title, columns, rows in tables(benchmark):
-            lines += ['', f'### {title}', '', *markdown_table(columns, rows)]
-    return '\n'.join(lines) + '\n'
+            lines += [f'### {title}', '', *markdown_table(columns, rows), '']
+    return lines[:-1]

@@ -14,7 +14,7 @@ from research.benchmark.forms import Mismatch, check_agreement, training_step
 from research.benchmark.machine import count_work, peak_memory
 from research.benchmark.measure import benchmark, time_interleaved
 from research.benchmark.networks import NETWORKS, build_models
-from research.benchmark.report import ratio, read_benchmarks, spread, tables, to_markdown
+from research.benchmark.report import ratio, read_benchmarks, sections, spread, tables
 
 PAIR = ['mmghost.tiny', 'timm.tiny']
 FASTER_RCNN = str(CONFIGS / 'detection' / 'faster-rcnn_ghostnet-1.1x_fpn_1x_coco.py')
@@ -251,7 +251,8 @@ def test_ratios_are_of_the_same_round_and_come_first():
 
 
 def test_the_page_is_that_of_the_results():
-    assert (ROOT / 'docs' / 'performance.md').read_text() == to_markdown(read_benchmarks())
+    lines = '\n'.join(sections(read_benchmarks()))
+    assert (ROOT / 'docs' / 'performance.md').read_text().endswith(f'\n\n{lines}\n')
 
 
 def test_command(tmp_path):

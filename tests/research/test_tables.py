@@ -8,7 +8,7 @@ from mmengine.fileio import load
 from research import tables
 from research.benchmark.report import read_benchmarks
 from research.results import PAPERS
-from research.tables import judge, measure_tables, to_markdown
+from research.tables import judge, measure_tables, sections
 
 VERDICTS = {
     'agrees': [(6.157, '6.2'), (6.157, '6.16'), (167.05, '167'), (0.43, '0.43')],
@@ -67,7 +67,7 @@ def test_measured_table_and_a_cell_that_no_longer_agrees(tmp_path, monkeypatch, 
     printed = capsys.readouterr().out
     assert 'Of 4 measured cells 2 agree when rounded, 1 when cut off' in printed
     (table,) = measure_tables()
-    page = to_markdown([table])
+    page = '\n'.join(sections([table]))
     for text in ('top-1 73.70 ± 0.28 % (2 seeds, 0123456)', '1. a note'):
         assert text in printed and text not in page.replace('1. a note', '')
     cells = 'parameters 6.1 M: 6.16 M (+0.9%, agrees cut off)<br>multiply-adds 167 M: 167.0 M (+0.0'
@@ -90,7 +90,7 @@ def test_latencies_are_compared_with_the_first_rows():
     (table,) = measure_tables('GhostNetV2', 1, benchmarks=timed)
     first, attention, dfc = (row['ours'] for row in table['rows'])
     assert first == '' and attention.startswith('latency 3.00 of')
-    page = to_markdown([table])
+    page = '\n'.join(sections([table]))
     assert "latency 37.5 ms | latency 1.25 of the first row's (the paper's: 1.21) |" in page
     (table,) = measure_tables('GhostNetV2', 1, benchmarks=timed[:1])
     assert all(row['ours'] == '' for row in table['rows'])
@@ -104,5 +104,5 @@ def test_tables_page_is_up_to_date():
         figures = [figure for row in table['rows'] for figure in row['cells'].values()]
         assert all(text in page for text in (*figures, ', '.join(table.get('left_out', []))))
     (table,) = measure_tables('GhostNetV2', 1, benchmarks=read_benchmarks())
-    rows = [line for line in to_markdown([table]).splitlines() if "the first row's (the" in line]
+    rows = [line for line in sections([table]) if "the first row's (the" in line]
     assert len(rows) == 2 and all(row in page for row in rows)
