@@ -23,18 +23,15 @@ from rich.console import Console
 from demo.fashion_mnist import find_fashion_mnist, unpack_fashion_mnist
 from demo.fashion_scenes import make_fashion_scenes
 from demo.mim import mim_words, newest, read_scalars, run_mim, test_metrics
-from mmghost.compat import ONEDL
 from mmghost.utils import check_int, nearest
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.files import write_atomically
 
-from .benchmark.machine import PACKAGES, describe_environment
+from .benchmark.machine import describe_environment
 from .results import COMPARISON, METRICS, PAPERS, RESULTS, ROOT, read_config
 
 STOPPED = 130
 SLURM = ('gpus_per_node', 'cpus_per_task', 'partition', 'srun_args')
-MM_PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
-               'onedl-mmcv', *ONEDL.values())  # fmt: skip
 #: Data sets that are made here, by what makes them
 MADE = {
     'data/fashion_mnist': unpack_fashion_mnist,
@@ -56,19 +53,20 @@ def choose_rows(rows, wanted=None):
         ValueError: If one is for no row.
     """
     if wanted is None:
-        return list(rows)
-    chosen = set()
+        return rows
+    numbered = {str(number): row for number, row in enumerate(rows, 1)}
+    chosen = []
     for word in wanted:
-        found = {
+        found = [
             number
-            for number, row in enumerate(rows, 1)
-            if (word == str(number) if word.isdecimal() else word.lower() in row['name'].lower())
-        }
+            for number, row in numbered.items()
+            if (word == number if word.isdecimal() else word.lower() in row['name'].lower())
+        ]
         if not found:
-            known = '; '.join(f'{number} {row["name"]}' for number, row in enumerate(rows, 1))
+            known = '; '.join(f'{number} {row["name"]}' for number, row in numbered.items())
             raise ValueError(f'there is no row {word!r}, but {known}.')
-        chosen |= found
-    return [rows[number - 1] for number in sorted(chosen)]
+        chosen += found
+    return [row for number, row in numbered.items() if number in chosen]
 
 
 @dataclass
@@ -203,7 +201,7 @@ def do(run, args):
     run_mim(commands(run, args)[0])
     log = newest(run.work_dir, '*/*.log')
     run_mim(commands(run, args, find_latest_checkpoint(run.work_dir))[1])
-    environment = describe_environment((*PACKAGES, *MM_PACKAGES))
+    environment = describe_environment()
     environment.update(threads=torch.get_num_threads(), processes=args.gpus)
     if torch.cuda.is_available():
         environment['gpu'] = torch.cuda.get_device_name()
@@ -224,19 +222,10 @@ def do(run, args):
 
 def describe_code():
     """dict: The ``commit``, 'unknown' without git, and whether the code is ``changed`` since."""
-
-    command = [
-        'git',
-        '-C',
-        str(ROOT),
-        'describe',
-        '--always',
-        '--abbrev=40',
-        '--exclude=*',
-        '--dirty',
-    ]
+    command = ['git', 'describe', '--always', '--abbrev=40', '--exclude=*', '--dirty']
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        found = done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         found = 'unknown'
     return dict(commit=found.removesuffix('-dirty'), changed=found.endswith('-dirty'))
@@ -311,9 +300,8 @@ def parse_args():
     group = parser.add_argument_group("mim's launchers")
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     group.add_argument('--gpus', type=int, default=1, help='processes (default: %(default)s)')
-    group.add_argument('--gpus-per-node', type=int, help="Slurm's")
-    group.add_argument('--cpus-per-task', type=int, help="Slurm's")
-    group.add_argument('--partition', help="Slurm's")
+    for name in ('--gpus-per-node', '--cpus-per-task', '--partition'):
+        group.add_argument(name, help="Slurm's")
     group.add_argument('--srun-args', help="further words for srun, as one: '--time=2-0'")
     return parser.parse_args()
 

@@ -14,19 +14,21 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from mmghost.compat import ONEDL
 from mmghost.utils.complexity import count_complexity
 from mmghost.version import __version__
 
-PACKAGES = ('torch', 'timm', 'mmpretrain', 'onnxruntime', 'openvino', 'litert-torch',
-            'ai-edge-litert')  # fmt: skip
+PACKAGES = ('torch', 'timm', 'onnxruntime', 'openvino', 'litert-torch', 'ai-edge-litert',
+            'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
+            'onedl-mmcv', *ONEDL.values())  # fmt: skip
 _SIDE, _REPEATS = 1024, 30
 
 
-def describe_environment(packages=PACKAGES):
-    """dict[str, str | int]: The hardware, and the versions of those packages that are installed."""
+def describe_environment():
+    """dict[str, str | int]: The hardware, and the versions of what is installed."""
     found = dict(processor=_processor(), cores=len(os.sched_getaffinity(0)))
     found.update(python=platform.python_version(), mmghost=__version__)
-    for package in packages:
+    for package in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found

@@ -125,8 +125,6 @@ def test_disagreement():
     [
         (dict(forms=('deploy',), train=True), 'trained in eager, .* only'),
         (dict(forms=('deploy',), models=PAIR[1:]), 'timm.tiny have no form deploy'),
-        (dict(against='mobilenetv2'), 'against must be one of'),
-        (dict(rounds=0), 'rounds must be an integer >= 1'),
         (dict(models=['ghostnetv9']), "no model 'ghostnetv9': give one of mmghost.ghostnetv2, "),
         (dict(models=['absent.py']), 'there is no config file absent.py'),
         (dict(models=[CLASSIFIER], width=0.5), 'leave --width out'),

@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import count
 
 import pytest
 import torch
 from helpers import ROOT
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
-from mmengine.registry import RUNNERS, DefaultScope
 from tiny_configs import CLASSIFICATION, filled
+from tool_runs import run_tool
 
 from research import reproduce
 from research.reproduce import Run, choose_rows, read_tables, run_name, write_config
@@ -38,7 +37,6 @@ model['head'] = dict(
     topk=(1, 5))
 """
 COCO = 'configs/detection/yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py'
-NUMBERS = count()
 # The tables of the tests, in a process of its own
 DRIVER = """
 import sys
@@ -74,20 +72,10 @@ def place(tmp_path, scenes, folders, monkeypatch):
 
 def in_process(words):
     """Do what ``mim train`` and ``mim test`` do with these words."""
-    given = dict(zip(words, words[1:]))
-    config = Config.fromfile(words[3])
-    config.work_dir = given['--work-dir']
-    # Else two runs of the same second share a visualizer, with its folder
-    config.experiment_name = f'run{next(NUMBERS)}'
-    config.resume = '--resume' in words
-    config.load_from = given.get('--checkpoint')
-    try:
-        built = RUNNERS.get(config.runner_type).from_cfg(config)
-        built.train() if words[1] == 'train' else built.test()
-    except KeyError as error:
-        raise ChildProcessError(f'mim train ended: {error}') from error
-    finally:
-        DefaultScope._instance_dict.clear()
+    given = [word for word in words[3:] if word != '--checkpoint']
+    done = run_tool(f'{words[1]}.py', *given, cwd='.')
+    if done.returncode:
+        raise ChildProcessError(f'mim train ended: {done.stderr[-500:]}')
 
 
 @pytest.fixture
