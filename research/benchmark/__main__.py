@@ -6,7 +6,6 @@ is 1.
 
 import argparse
 import json
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -22,13 +21,6 @@ from .networks import NETWORKS
 from .report import describe, read_benchmarks, sections, tables
 
 
-def size(text):
-    match = re.fullmatch(r'(\d+)(?:x(\d+))?', text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f'a size is such as 224 or 320x480, not {text!r}')
-    return int(match[1]), int(match[2] or match[1])
-
-
 def parse_args():
     parser = ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -40,8 +32,8 @@ def parse_args():
         default=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
         metavar='MODEL',
         help=f'of {", ".join(NETWORKS)}, which give five maps, or configs of whole detectors, '
-        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken '
-        '(default: mmghost.ghostnetv2 timm.ghostnetv2)',
+        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken; '
+        'ratios are to the last (default: mmghost.ghostnetv2 timm.ghostnetv2)',
     )
     add(
         '--runtimes',
@@ -52,10 +44,9 @@ def parse_args():
         metavar='RUNTIME',
         help=f'of {", ".join(FORMS)} (default: eager deploy)',
     )
-    add('--against', help='the model of the ratios (default: the last of MODELS)')
-    sizes = 'such as 224 or 320x480 (default: 224)'
-    add('--size', nargs='+', type=size, default=[(224, 224)], dest='sizes', help=sizes)
-    add('--batch', nargs='+', type=int, default=[1], dest='batches', help='default: 1')
+    sides = 'sides of the images (default: 224)'
+    add('--size', nargs='+', type=int, default=[224], dest='sizes', help=sides)
+    add('--batch', type=int, default=1, help='images at once (default: %(default)s)')
     add('--width', type=float, default=1.0, help='factor on the channels (default: %(default)s)')
     add('--threads', type=int, default=1, help='of each runtime (default: %(default)s)')
     add('--rounds', type=int, default=50, help='timed runs of each (default: %(default)s)')

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from mmghost.deploy import to_deploy_form
-from mmghost.deploy.runtimes import export_module, load_exported
+from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 
 #: What networks are trained in, where batch norms cannot be folded
 TRAINING_FORMS = ('eager', 'channels_last', 'compile')
@@ -22,8 +22,12 @@ FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
 TOLERANCE = 1e-4
 
 
-class Mismatch(ValueError):
-    """Two forms of the same weights give different outputs."""
+def check_forms(forms, train=False):
+    """Raise a ValueError, or ImportError for a missing package, unless networks run in forms."""
+    if train and not set(forms) <= set(TRAINING_FORMS):
+        raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)} only.')
+    for form in RUNTIMES.keys() & set(forms):
+        FORMATS[RUNTIMES[form][0]].require_packages()
 
 
 def make_form(model, form, image, train=False):
@@ -74,7 +78,7 @@ def training_step(module, image):
 
 
 def check_agreement(name, found, expected):
-    """Raise a :class:`Mismatch` unless the outputs of ``name`` are those expected.
+    """Raise a ValueError unless the outputs of ``name`` are those expected.
 
     Returns:
         float: The largest difference, in parts of the largest value of the same expected output.
@@ -87,7 +91,7 @@ def check_agreement(name, found, expected):
             for one, other in zip(found, expected)
         )
     if not difference <= TOLERANCE:
-        raise Mismatch(
+        raise ValueError(
             f'{name} does not give the outputs of the same weights: they are off by '
             f'{difference:.2g} of the largest value, {TOLERANCE:g} are allowed.'
         )

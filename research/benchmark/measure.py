@@ -8,17 +8,9 @@ from timeit import Timer
 
 import torch
 
-from mmghost.deploy.runtimes import FORMATS
 from mmghost.utils import check_int
 
-from .forms import (
-    RUNTIMES,
-    TRAINING_FORMS,
-    check_agreement,
-    make_form,
-    prepare,
-    training_step,
-)
+from .forms import check_agreement, check_forms, make_form, prepare, training_step
 from .machine import count_work, describe_environment, measure_machine, peak_memory
 from .networks import build_models, is_config
 
@@ -29,10 +21,9 @@ TRAINING_PASSES = 3
 def benchmark(
     models,
     forms,
-    sizes=((224, 224),),
-    batches=(1,),
+    sizes=(224,),
+    batch=1,
     width=1.0,
-    against=None,
     threads=1,
     rounds=50,
     train=False,
@@ -40,14 +31,13 @@ def benchmark(
     """Time networks in several forms, once their outputs are found to agree.
 
     Args:
-        models (Sequence[str]): See :func:`research.benchmark.networks.build_models`.
+        models (Sequence[str]): See :func:`research.benchmark.networks.build_models`; the last is
+            what the others are put in relation to.
         forms (Sequence[str]): Of :data:`research.benchmark.forms.FORMS`; timm's networks have no
             'deploy'.
-        sizes (Sequence[tuple[int, int]]): Heights and widths. Defaults to ((224, 224), ).
-        batches (Sequence[int]): Images at once. Defaults to (1, ).
+        sizes (Sequence[int]): Sides of the images in pixels. Defaults to (224, ).
+        batch (int): Images at once. Defaults to 1.
         width (float): Factor on the channels of the backbones. Defaults to 1.0.
-        against (str, optional): The network that the others are put in relation to. Defaults to
-            the last of ``models``.
         threads (int): Threads of each runtime. Defaults to 1.
         rounds (int): Timed runs of each network in each form. Defaults to 50.
         train (bool): Time training steps instead of inference. Defaults to False.
@@ -57,39 +47,25 @@ def benchmark(
 
     Raises:
         ImportError: If a package that a form or network needs is missing.
-        Mismatch: If forms with the same weights give different outputs.
-        ValueError: If there is no such network, or none in such a form.
+        ValueError: If there is no such network, or none in such a form, or forms with the same
+            weights give different outputs.
     """
-    against = models[-1] if against is None else against
-    if against not in models:
-        raise ValueError(f'against must be one of {", ".join(models)}, but got {against!r}.')
     check_int('rounds', rounds, 1)
-    if train and not set(forms) <= set(TRAINING_FORMS):
-        raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)} only.')
-    for form in forms:
-        if form in RUNTIMES:
-            FORMATS[RUNTIMES[form][0]].require_packages()
-    threads_before = torch.get_num_threads()
+    check_forms(forms, train)
     torch.set_num_threads(threads)
-    try:
-        built = build_models(models, width)
-        pairs = [(m, form) for m in built for form in forms if m.deploys or form != 'deploy']
-        if not pairs:
-            raise ValueError(f'{", ".join(models)} have no form {", ".join(forms)}.')
-        machine = measure_machine()
-        settings = []
-        for size in sizes:
-            for batch in batches:
-                _say(f'{size[0]}x{size[1]}, batch {batch}')
-                generator = torch.Generator().manual_seed(0)
-                image = torch.randn(batch, 3, *size, generator=generator)
-                results = _measure(pairs, image, threads, rounds, train)
-                settings.append(dict(size=list(size), batch=batch, results=results))
-    finally:
-        torch.set_num_threads(threads_before)
+    built = build_models(models, width)
+    pairs = [(m, form) for m in built for form in forms if m.deploys or form != 'deploy']
+    if not pairs:
+        raise ValueError(f'{", ".join(models)} have no form {", ".join(forms)}.')
+    machine, settings = measure_machine(), []
+    for size in sizes:
+        _say(f'{size}x{size}')
+        image = torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+        results = _measure(pairs, image, threads, rounds, train)
+        settings.append(dict(size=[size, size], batch=batch, results=results))
     return dict(
         task='training' if train else 'inference',
-        against=against,
+        against=models[-1],
         width=None if all(map(is_config, models)) else width,
         threads=threads,
         rounds=rounds,

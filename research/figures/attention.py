@@ -11,10 +11,9 @@ import torch
 from matplotlib.patches import Rectangle
 
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
-from mmghost.utils.command_line import one_line_errors
 
-from .inputs import find_layer, make_parser, open_model, record
-from .pictures import check_new_file, new_figure, show_image, show_maps
+from .inputs import find_layer, make_parser, open_model, record, run
+from .pictures import new_figure, show_image, show_maps
 
 MOST = 6  # columns of a picture
 _MARK = 'red'
@@ -35,24 +34,21 @@ class AttentionMap(NamedTuple):
     row: int
     column: int
 
-    @property
-    def on_cross(self):
-        """float: The share of the position's own row and column."""
-        weights = self.weights
-        return (
+    def shares(self):
+        """Tell how the attention is spread.
+
+        Returns:
+            tuple[float, float, float]: The share of the position's own row and column; that share
+            if all positions that take part took part evenly; and how many take part, e to the
+            entropy of their shares.
+        """
+        reached = self.weights > 0
+        crosses = (
             weights[self.row].sum() + weights[:, self.column].sum() - weights[self.row, self.column]
-        ).item()
-
-    @property
-    def even_on_cross(self):
-        """float: That share if all positions that take part took part evenly."""
-        reached = (self.weights > 0).double()
-        return self._replace(weights=reached / reached.sum()).on_cross
-
-    @property
-    def spread(self):
-        """float: The number of positions that take part, e to the entropy of their shares."""
-        return torch.special.entr(self.weights).sum().exp().item()
+            for weights in (self.weights, reached / reached.sum())
+        )
+        spread = torch.special.entr(self.weights).sum().exp()
+        return *(cross.item() for cross in crosses), spread.item()
 
 
 def attention_maps(model, image, position, layers=None, full=None):
@@ -155,14 +151,12 @@ def _decoupled(model, name, image, position):
     parent = find_layer(model, name.rpartition('.')[0])
     carrier = parent if isinstance(parent, GhostModule) else attention
     found = record(model, dict(carrier=carrier, pointwise=attention.pointwise), image)
-    size = found['carrier'][0][0].shape[-2:]
+    size, step = found['carrier'][0][0].shape[-2:], attention.dilation
     y, x = _scale(position, image, size)
-    step = attention.dilation
     tokens = found['pointwise'][1][(y % step) * step + x % step]
-    phase = [-(-length // step) for length in size]
     row, column = (
-        where // step * grid // length
-        for where, grid, length in zip((y, x), tokens.shape[1:], phase)
+        where // step * grid // -(-length // step)
+        for where, grid, length in zip((y, x), tokens.shape[1:], size)
     )
     weights = effective_weights(attention, tokens, row, column).abs().sum(0)
     return AttentionMap(name, weights / weights.sum(), row, column)
@@ -171,16 +165,11 @@ def _decoupled(model, name, image, position):
 def _self_attention(model, name, image, position):
     attention = find_layer(model, name)
     found = record(model, dict(attention=attention, qkv=attention.qkv), image)
-    size = found['attention'][0][0].shape[-2:]
     step = attention.step
-    whole = [-(-length // step) * step for length in size]
-    y, x = (
-        where * padded // length
-        for where, padded, length in zip(_scale(position, image, size), whole, size)
-    )
+    height, width = (-(-length // step) for length in found['attention'][0][0].shape[-2:])
+    y, x = _scale(position, image, (height * step, width * step))
     heads = found['qkv'][1][(y % step) * step + x % step].unflatten(1, (3, attention.num_heads, -1))
     queries, keys, _ = heads.permute(1, 2, 0, 3)
-    height, width = (length // step for length in whole)
     query = queries[:, y // step * width + x // step]
     products = torch.einsum('hc,hlc->hl', query, keys) / query.shape[1] ** 0.5
     weights = products.softmax(1).mean(0).view(height, width)
@@ -189,10 +178,8 @@ def _self_attention(model, name, image, position):
 
 def _scale(position, image, size):
     """Find a position of the input in a map of it."""
-    return [
-        where * length // whole
-        for where, length, whole in zip(position, size, image.inputs.shape[-2:])
-    ]
+    sides = zip(position, size, image.inputs.shape[-2:])
+    return [where * length // whole for where, length, whole in sides]
 
 
 def draw_attention(found, image, position):
@@ -239,40 +226,33 @@ def _short(name):
     return name.removeprefix('backbone.').removesuffix('.attention')
 
 
-def parse_args():
+def draw(args, model, images):
+    """Draw the figure that a command line asks for, and print how the attention is spread."""
+    (image,), full = images, None
+    if args.full:
+        full_model, (full_image,) = open_model(*args.full, args.image)
+        full = full_model, full_image
+    position = args.position or [length // 2 for length in image.pixels.shape[:2]]
+    found = attention_maps(model, image, position, args.layer, full)
+    for one in (one for maps in found for one in maps):
+        height, width = one.weights.shape
+        cross, even, spread = one.shares()
+        print(
+            f'{_short(one.layer)}: {height}x{width} positions, {cross:.0%} in its row and column '
+            f'(even: {even:.0%}), spread over {spread:.1f}'
+        )
+    return draw_attention(found, image, position)
+
+
+def main():
     parser = make_parser(__doc__)
-    parser.add_argument(
-        '--position',
-        nargs=2,
-        type=int,
-        metavar=('Y', 'X'),
-        help='in pixels of the image as the network gets it (default: its middle)',
-    )
+    where = 'in pixels of the image as the network gets it (default: its middle)'
+    parser.add_argument('--position', nargs=2, type=int, metavar=('Y', 'X'), help=where)
     layers = 'attentions, or blocks that have some (default: six, from the first to the last)'
     parser.add_argument('--layer', nargs='+', help=layers)
     full = 'a network with self-attention in the same bottlenecks'
     parser.add_argument('--full', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help=full)
-    return parser.parse_args()
-
-
-def main():
-    args = parse_args()
-    with one_line_errors():
-        check_new_file(args.out)
-        model, (image,) = open_model(args.config, args.checkpoint, args.image)
-        full = None
-        if args.full:
-            full_model, (full_image,) = open_model(*args.full, args.image)
-            full = full_model, full_image
-        position = args.position or [length // 2 for length in image.pixels.shape[:2]]
-        found = attention_maps(model, image, position, args.layer, full)
-        draw_attention(found, image, position).savefig(args.out)
-    for one in (one for maps in found for one in maps):
-        height, width = one.weights.shape
-        print(
-            f'{_short(one.layer)}: {height}x{width} positions, {one.on_cross:.0%} in its row and '
-            f'column (even: {one.even_on_cross:.0%}), spread over {one.spread:.1f}'
-        )
+    run(parser, draw)
 
 
 if __name__ == '__main__':

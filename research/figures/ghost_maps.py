@@ -10,18 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from mmghost.layers import GhostModule
-from mmghost.utils.command_line import one_line_errors
 
-from .inputs import find_layer, make_parser, open_model, record, record_maps
-from .pictures import (
-    check_new_file,
-    colour_bar,
-    colours_of,
-    new_figure,
-    show_image,
-    show_maps,
-    tile,
-)
+from .inputs import find_layer, make_parser, record, record_maps, run
+from .pictures import colour_bar, colours_of, new_figure, show_image, show_maps, tile
 
 _HEADING = (
     'Intrinsic maps, made by a convolution, and at the same places their ghosts, '
@@ -146,27 +137,18 @@ def _title(layer):
     )
 
 
-def parse_args():
-    parser = make_parser(__doc__)
-    parser.add_argument(
-        '--layer',
-        nargs='+',
-        help='Ghost modules, or other layers, whose maps are not parted '
-        '(default: the second Ghost module)',
-    )
-    parser.add_argument(
-        '--maps', type=int, default=36, help='maps in a frame at most (default: %(default)s)'
-    )
-    return parser.parse_args()
+def draw(args, model, images):
+    """Draw the figure that a command line asks for."""
+    return draw_ghost_maps(ghost_maps(model, images[0], args.layer), images[0], args.maps)
 
 
 def main():
-    args = parse_args()
-    with one_line_errors():
-        check_new_file(args.out)
-        model, (image,) = open_model(args.config, args.checkpoint, args.image)
-        found = ghost_maps(model, image, args.layer)
-        draw_ghost_maps(found, image, args.maps).savefig(args.out)
+    parser = make_parser(__doc__)
+    layers = 'Ghost modules, or layers to be shown whole (default: the second Ghost module)'
+    parser.add_argument('--layer', nargs='+', help=layers)
+    most = 'maps in a frame at most (default: %(default)s)'
+    parser.add_argument('--maps', type=int, default=36, help=most)
+    run(parser, draw)
 
 
 if __name__ == '__main__':

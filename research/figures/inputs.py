@@ -17,9 +17,11 @@ from mmghost.checkpoint import load_whole_model
 from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
-from mmghost.utils.command_line import ArgumentParser
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
+
+from .pictures import check_new_file
 
 
 def make_parser(description, images=1):
@@ -35,6 +37,20 @@ def make_parser(description, images=1):
     names = f'files, or numbers of test images (default: {" ".join(numbers)})'
     add('--image', nargs='+' if images > 1 else 1, default=numbers, help=names)
     return parser
+
+
+def run(parser, draw):
+    """Do what the command line of a parser asks for, into a new file.
+
+    Args:
+        parser (ArgumentParser): Of :func:`make_parser`.
+        draw (Callable): Gives the figure for the arguments, the model and the images.
+    """
+    args = parser.parse_args()
+    with one_line_errors():
+        check_new_file(args.out)
+        model, images = open_model(args.config, args.checkpoint, args.image)
+        draw(args, model, images).savefig(args.out)
 
 
 class InputImage(NamedTuple):

@@ -14,10 +14,8 @@ import torch
 import torch.nn.functional as F
 from matplotlib.patches import Rectangle
 
-from mmghost.utils.command_line import one_line_errors
-
 from ..text import rich_table, wide_console
-from .inputs import make_parser, open_model, record_maps
+from .inputs import make_parser, record_maps, run
 from .pictures import (
     check_new_file,
     colour_bar,
@@ -273,25 +271,11 @@ def _draw_pair(axes, pair, maps):
     colour_bar(drawn, 'feature value')
 
 
-def parse_args():
-    parser = make_parser(__doc__, images=8)
-    parser.add_argument(
-        '--layer', help='whose output (default: the first residual block of the backbone)'
-    )
-    parser.add_argument('--pairs', type=int, default=3, help='from 1 to 6 (default: %(default)s)')
-    parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
-    return parser.parse_args()
-
-
-def main():
-    args = parse_args()
-    with one_line_errors():
-        check_new_file(args.out)
-        if args.json:
-            check_new_file(args.json, ('.json',))
-        model, images = open_model(args.config, args.checkpoint, args.image)
-        found = feature_similarity(model, images, args.layer, args.pairs)
-        draw_similarity(found, images[0]).savefig(args.out)
+def draw(args, model, images):
+    """Draw the figure that a command line asks for, and print or write its errors."""
+    if args.json:
+        check_new_file(args.json, ('.json',))
+    found = feature_similarity(model, images, args.layer, args.pairs)
     if args.json:
         names = dict(config=Path(args.config).name, checkpoint=Path(args.checkpoint).name)
         shown = dict(shown=[image.name for image in images], images=len(images))
@@ -299,6 +283,16 @@ def main():
         content = names | shown | dict(layer=found.layer, pairs=pairs)
         Path(args.json).write_text(json.dumps(content, indent=1) + '\n')
     wide_console().print(similarity_table(found))
+    return draw_similarity(found, images[0])
+
+
+def main():
+    parser = make_parser(__doc__, images=8)
+    layer = 'whose output (default: the first residual block of the backbone)'
+    parser.add_argument('--layer', help=layer)
+    parser.add_argument('--pairs', type=int, default=3, help='from 1 to 6 (default: %(default)s)')
+    parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
+    run(parser, draw)
 
 
 if __name__ == '__main__':

@@ -307,5 +307,4 @@ def test_shares_on_the_cross():
     for part in (model.backbone.attention.horizontal.conv, model.backbone.attention.vertical.conv):
         nn.init.ones_(part.weight)
     ((found,),) = attention_maps(model, image(20, 20), (10, 10))
-    assert found.on_cross == pytest.approx(5 / 9) == found.even_on_cross
-    assert found.spread == pytest.approx(9)
+    assert found.shares() == pytest.approx((5 / 9, 5 / 9, 9))
