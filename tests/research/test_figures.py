@@ -209,21 +209,14 @@ def test_ghost_maps_are_drawn_and_other_layers_whole(tmp_path):
 
 
 @pytest.mark.parametrize('position', [(0, 0), (2, 3)])
-def test_effective_weights_by_brute_force(position):
-    """A token at a time is moved, and what the attention becomes at the position is measured."""
+def test_effective_weights_tell_what_a_change_of_tokens_does(position):
     attention = randomise(DFCAttention(3, 4, 3)).double().eval()
-    tokens = torch.randn(4, 6, 5, dtype=torch.double)
-    found = effective_weights(attention, tokens, *position)
-
-    def mixed(tokens):
-        return attention.vertical(attention.horizontal(tokens[None]))[(0, slice(None), *position)]
-
+    tokens, others = torch.randn(2, 4, 6, 5, dtype=torch.double)
+    weights = effective_weights(attention, tokens, *position)
     with torch.no_grad():
-        for row in range(6):
-            for column in range(5):
-                moved = tokens.clone()
-                moved[:, row, column] += 1
-                torch.testing.assert_close(found[:, row, column], mixed(moved) - mixed(tokens))
+        mixed, other = attention.vertical(attention.horizontal(torch.stack([tokens, others])))
+    change = (weights * (tokens - others)).sum((1, 2))
+    torch.testing.assert_close(change, (mixed - other)[(slice(None), *position)])
 
 
 @pytest.mark.parametrize(
@@ -243,12 +236,9 @@ def test_the_map_is_where_the_gate_comes_from(dilation, size, position):
     (gradient,) = torch.autograd.grad(gate, inputs)
     touched = gradient[0].abs().sum(0) > 0
     expected = torch.zeros(size, dtype=torch.bool)
-    for row, column in found.weights.nonzero().tolist():
-        for y in (2 * row, 2 * row + 1):
-            for x in (2 * column, 2 * column + 1):
-                expected[
-                    y * dilation + position[0] % dilation, x * dilation + position[1] % dilation
-                ] = True
+    reached = (found.weights > 0).repeat_interleave(2, 0).repeat_interleave(2, 1)  # pooled by two
+    phase = expected[position[0] % dilation :: dilation, position[1] % dilation :: dilation]
+    phase[: reached.shape[0], : reached.shape[1]] = reached
     assert torch.equal(touched, expected)
 
 

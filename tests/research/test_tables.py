@@ -24,18 +24,6 @@ def test_judge():
             assert judge(measured, paper) == verdict, (measured, paper)
 
 
-def test_every_row_names_what_reproduces_it():
-    for table in load(PAPERS):
-        for row in table['rows']:
-            where = f'{table["paper"]} {table["table"]} {row["name"]}'
-            keys = 'name config counted size options part also cells agreed note'
-            assert set(row) <= set(keys.split()), where
-            for name in (row['config'], row.get('counted', row['config'])):
-                assert '::' in name or (ROOT / name).is_file(), where
-            assert all(isinstance(figure, str) for figure in row['cells'].values()), where
-            assert set(row.get('agreed', ())) <= set(row['cells']) & set(table['units']), where
-
-
 def test_every_config_of_the_papers_data_sets_is_in_a_table():
     named = {row['config'] for table in load(PAPERS) for row in table['rows']}
     every = [*CONFIGS.rglob('*.py'), *RESEARCH.rglob('*.py')]
@@ -44,6 +32,7 @@ def test_every_config_of_the_papers_data_sets_is_in_a_table():
     assert unnamed == {
         'configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
     }
+    assert all('::' in name or name in ours for name in named)
 
 
 def test_measured_table_and_a_cell_that_no_longer_agrees(tmp_path, monkeypatch, capsys):
