@@ -4,20 +4,17 @@ What an earlier, interrupted run finished is not done again.
 """
 
 from pathlib import Path
-from statistics import median
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import find_latest_checkpoint
-from rich.console import Console
-from rich.table import Table
 
 from mmghost.utils import check_int
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 from .fashion_mnist import find_fashion_mnist, unpack_fashion_mnist
 from .fashion_scenes import make_fashion_scenes
-from .mim import mim_words, newest, read_scalars, run_mim, test_metrics
+from .mim import mim_words, newest, run_mim, test_metrics
 from .pictures import draw_detections, draw_masks
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
@@ -26,8 +23,7 @@ DEMO_CONFIGS = dict(
     seg=CONFIGS / 'segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py',
     cls=CONFIGS / 'classification/ghostnetv2-1.0x_1xb128-2e_fashion-mnist.py',
 )
-SCENES = dict(train_count=4000, val_count=400)
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+PICTURES = dict(det=(draw_detections, 'detections.png'), seg=(draw_masks, 'masks.png'))
 
 
 def parse_args():
@@ -48,23 +44,24 @@ def parse_args():
     return parser.parse_args()
 
 
-def overrides(args):
-    """Give the config values that a demo's options stand for."""
+def demo_config(args):
+    """Config: A demo's, whole, with its options in it."""
+    config = Config.fromfile(DEMO_CONFIGS[args.task])
     for name in ('train_count', 'val_count', 'epochs'):
         if getattr(args, name) is not None:
             check_int(name, getattr(args, name), 1)
-    options = {}
     if args.epochs:
-        options['train_cfg.max_epochs'] = args.epochs
-    if args.data_root:
-        options.update({f'{loader}.dataset.data_root': args.data_root for loader in LOADERS})
-    if args.data_root and args.task == 'det':
-        annotations = f'{args.data_root}/annotations/instances_validation.json'
-        options.update({f'{split}_evaluator.ann_file': annotations for split in ('val', 'test')})
-    if args.task == 'cls':
-        counts = zip(LOADERS, (args.train_count, args.val_count, args.val_count))
-        options.update({f'{loader}.dataset.indices': count for loader, count in counts if count})
-    return options
+        config.train_cfg.max_epochs = args.epochs
+    for split in ('train', 'val', 'test'):
+        dataset = config[f'{split}_dataloader'].dataset
+        if args.task == 'cls':
+            dataset.indices = args.train_count if split == 'train' else args.val_count
+        if args.data_root:
+            dataset.data_root = args.data_root
+            if args.task == 'det' and split != 'train':
+                annotations = f'{args.data_root}/annotations/instances_validation.json'
+                config[f'{split}_evaluator'].ann_file = annotations
+    return config
 
 
 def prepare_data(args, data_root):
@@ -73,7 +70,7 @@ def prepare_data(args, data_root):
     if args.task == 'cls':
         made = unpack_fashion_mnist(source, data_root)
     else:
-        counts = {name: getattr(args, name) or count for name, count in SCENES.items()}
+        counts = dict(train_count=args.train_count or 4000, val_count=args.val_count or 400)
         made = make_fashion_scenes(data_root, source, **counts)
     print(f'{data_root}: {"made" if made else "up to date"}', flush=True)
 
@@ -95,39 +92,28 @@ def main_metrics(task, metrics, config):
 
 def run_demo(args):
     """Prepare the data of a task, train or go on, test, draw and report."""
-    file, options = DEMO_CONFIGS[args.task], overrides(args)
+    config = demo_config(args)
     work_dir = Path(args.work_dir or f'work_dirs/demo-{args.task}')
-    config = Config.fromfile(file)
-    config.merge_from_dict(options)
     init_default_scope(config.default_scope)
     prepare_data(args, config.train_dataloader.dataset.data_root)
     # Whole, as OneDL's mim finds no _base_ = 'mmseg::...'
-    whole = work_dir / 'config' / file.name
-    whole.parent.mkdir(parents=True, exist_ok=True)
-    config.dump(whole)
+    file = work_dir / 'config' / DEMO_CONFIGS[args.task].name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    config.dump(file)
     # --resume without a value, which mmseg's tool does not take: from the newest checkpoint, if any
     words = ('--work-dir', work_dir)
-    run_mim(mim_words('train', config, whole, *words, '--resume', '--gpus', 0))
+    run_mim(mim_words('train', config, file, *words, '--resume', '--gpus', 0))
     log, checkpoint = newest(work_dir, '*/*.log'), find_latest_checkpoint(work_dir)
-    scalars = list(read_scalars(newest(work_dir, '*/vis_data/scalars.json')))
-    run_mim(mim_words('test', config, whole, '--checkpoint', checkpoint, *words))
-    metrics = test_metrics(work_dir)
-    found = main_metrics(args.task, metrics, config)
-    times = dict(train=[row['time'] for row in scalars if 'loss' in row], test=[metrics['time']])
-    for name in [name for name in times if times[name]]:
-        speed = config[f'{name}_dataloader'].batch_size / median(times[name])
-        found[f'{name}ing, images a second'] = f'{speed:.1f}'
-    if args.task == 'det':
-        found['picture'] = draw_detections(config, checkpoint, work_dir / 'detections.png')
-    if args.task == 'seg':
-        found['picture'] = draw_masks(config, checkpoint, work_dir / 'masks.png')
+    run_mim(mim_words('test', config, file, '--checkpoint', checkpoint, *words))
+    found = main_metrics(args.task, test_metrics(work_dir), config)
+    if args.task in PICTURES:
+        draw, name = PICTURES[args.task]
+        draw(config, checkpoint, work_dir / name)
+        found['picture'] = work_dir / name
     found.update(log=log, checkpoint=checkpoint)
-    table = Table(title=file.stem, show_header=False, title_justify='left')
-    table.add_column(no_wrap=True)
-    table.add_column(overflow='fold')
+    print(f'\n{file.stem}')
     for name, value in found.items():
-        table.add_row(name, str(value))
-    Console().print(table)
+        print(f'{name:20} {value}')
 
 
 def main():

@@ -2,10 +2,8 @@
 
 import gzip
 import hashlib
-import math
 import os
 import shutil
-import struct
 import subprocess
 import zlib
 from pathlib import Path
@@ -33,12 +31,10 @@ _SHA256 = {  # unpacked, as gzip's bytes differ by who packed them
     't10k-images-idx3-ubyte': '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b',
     't10k-labels-idx1-ubyte': '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
 }
-_IMAGE_MAGIC = 0x00000803
-_LABEL_MAGIC = 0x00000801
 
 
 def _idx_path(folder, name):
-    """Return the plain or gzipped idx file of this name in ``folder``, or None."""
+    """Return the plain or gzipped idx file of this name in a folder, or None."""
     paths = (folder / name, folder / f'{name}.gz')
     return next((path for path in paths if path.is_file()), None)
 
@@ -47,18 +43,13 @@ def _missing(folder):
     return [name for names in FILES.values() for name in names if _idx_path(folder, name) is None]
 
 
-def _lacks(folder):
-    return f'{folder} lacks {", ".join(_missing(Path(folder)))} of Fashion-MNIST: {HOW_TO_GET}.'
-
-
 def _install_debian_package():
     """Install Debian's Fashion-MNIST where there is apt-get and the user is root."""
     if shutil.which('apt-get') is None or os.geteuid() != 0:
         return
-    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     print(f"Installing Debian's package {DEBIAN_PACKAGE} ...", flush=True)
     for command in (['update'], ['install', '-y', DEBIAN_PACKAGE]):
-        subprocess.run(['apt-get', '-q', *command], check=False, **quiet)
+        subprocess.run(['apt-get', '-q', *command], check=False, capture_output=True)
 
 
 def _download(folder):
@@ -73,12 +64,6 @@ def _download(folder):
         if found != known:
             path.unlink()
             raise ValueError(f'the SHA-256 of {name} is {found}, not {known}')
-
-
-def local_fashion_mnist():
-    """Return the folder of an earlier download or of Debian's package, None if neither is whole."""
-    folders = (DOWNLOAD_FOLDER, DEBIAN_FOLDER)
-    return next((folder for folder in folders if not _missing(folder)), None)
 
 
 def find_fashion_mnist(source=None):
@@ -97,14 +82,17 @@ def find_fashion_mnist(source=None):
         FileNotFoundError: If no folder has all the files, with the ways to get them.
     """
     if source is not None:
-        if _missing(Path(source)):
-            raise FileNotFoundError(_lacks(source))
+        missing = _missing(Path(source))
+        if missing:
+            raise FileNotFoundError(
+                f'{source} lacks {", ".join(missing)} of Fashion-MNIST: {HOW_TO_GET}.'
+            )
         return Path(source)
-    if local_fashion_mnist() is None:
-        _install_debian_package()
-    folder = local_fashion_mnist()
-    if folder is not None:
-        return folder
+    for get in (lambda: None, _install_debian_package):
+        get()
+        for folder in (DOWNLOAD_FOLDER, DEBIAN_FOLDER):
+            if not _missing(folder):
+                return folder
     try:
         _download(DOWNLOAD_FOLDER)
     except Exception as error:
@@ -123,22 +111,22 @@ def _read(path):
         raise ValueError(f'{path} is not a whole gzip file: {error}.') from error
 
 
-def _read_idx(path, magic, dims):
-    """Read an idx file of bytes (big-endian int32 header: magic, then ``dims`` sizes)."""
-    content = _read(path)
-    header = struct.Struct(f'>{1 + dims}I')
-    if len(content) < header.size or header.unpack_from(content)[0] != magic:
+def _read_idx(path, dims):
+    """Read an idx file of bytes: a magic number, big-endian sizes, and the values."""
+    content, start = _read(path), 4 + 4 * dims
+    magic = bytes([0, 0, 8, dims])
+    if len(content) < start or content[:4] != magic:
         raise ValueError(
-            f'{path} must begin with the idx magic number {magic:#010x} and {dims} sizes, '
-            f'but begins with {content[: header.size].hex() or "nothing"}.'
+            f'{path} must begin with the idx magic number 0x{magic.hex()} and {dims} sizes, '
+            f'but begins with {content[:start].hex() or "nothing"}.'
         )
-    shape = header.unpack_from(content)[1:]
-    body = content[header.size :]
-    if len(body) != math.prod(shape):
+    shape = np.frombuffer(content, '>u4', dims, 4)
+    if len(content) - start != shape.prod():
         raise ValueError(
-            f'{path} should hold {math.prod(shape)} bytes of shape {shape}, but holds {len(body)}.'
+            f'{path} should hold {shape.prod()} bytes of shape {shape.tolist()}, but holds '
+            f'{len(content) - start}.'
         )
-    return np.frombuffer(body, np.uint8).reshape(shape)
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
 def read_fashion_mnist(folder, split):
@@ -156,10 +144,8 @@ def read_fashion_mnist(folder, split):
     """
     if split not in FILES:
         raise ValueError(f'split must be one of {list(FILES)}, but got {split!r}.')
-    paths = [_idx_path(Path(folder), name) for name in FILES[split]]
-    if None in paths:
-        raise FileNotFoundError(_lacks(folder))
-    images, labels = _read_idx(paths[0], _IMAGE_MAGIC, 3), _read_idx(paths[1], _LABEL_MAGIC, 1)
+    folder = find_fashion_mnist(folder)
+    images, labels = (_read_idx(_idx_path(folder, n), d) for n, d in zip(FILES[split], (3, 1)))
     if len(images) != len(labels):
         raise ValueError(f'{folder} has {len(images)} images but {len(labels)} labels.')
     return images, labels

@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 import cv2
+import mmcv
 import numpy as np
 from rich.progress import track
 
-from mmghost.utils import check_flag, check_int
+from mmghost.utils import check_int
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 from .fashion_mnist import find_fashion_mnist, read_fashion_mnist
@@ -90,16 +91,9 @@ def compose_scene(rng, images, labels, size):
             side = round(size * rng.uniform(*_ARTICLE_SIZE))
             left, top = rng.integers(0, size - side + 1, 2)
             grey, mask = _article(rng, images[pick], side)
-            rows, columns = np.nonzero(mask)
-            if not len(rows):
-                continue
-            box = (
-                left + columns.min(),
-                top + rows.min(),
-                left + columns.max() + 1,
-                top + rows.max() + 1,
-            )
-            if _covered(box, boxes) > _MAX_COVERED:
+            x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+            box = (left + x, top + y, left + x + width, top + y + height)
+            if not width or _covered(box, boxes) > _MAX_COVERED:
                 continue
             patch = scene[top : top + side, left : left + side]
             tint = rng.uniform(0.5, 1.0, 3)
@@ -115,22 +109,7 @@ def compose_scene(rng, images, labels, size):
     return np.clip(np.rint(scene), 0, 255).astype(np.uint8), instances, found
 
 
-def _annotation(instances, instance, label):
-    """COCO's record of the visible part of one instance."""
-    rows, columns = np.nonzero(instances == instance)
-    left, top = int(columns.min()), int(rows.min())
-    return dict(
-        category_id=label + 1,
-        bbox=[left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top],
-        area=len(rows),
-        iscrowd=0,
-    )
-
-
 def _make_split(folder, split, images, labels, count, size, seed):
-    image_folder, mask_folder = folder / 'images' / split, folder / 'annotations' / split
-    image_folder.mkdir(parents=True)
-    mask_folder.mkdir(parents=True)
     coco = dict(
         info=dict(description='Scenes of Fashion-MNIST articles', version='1.0'),
         licenses=[dict(id=1, name='MIT (Fashion-MNIST)')],
@@ -145,25 +124,26 @@ def _make_split(folder, split, images, labels, count, size, seed):
         classes = np.zeros(len(CLASSES) + 1, np.uint8)
         for instance, label in found:
             classes[instance] = label + 1
-            annotation = _annotation(instances, instance, label)
-            annotation.update(id=len(coco['annotations']) + 1, image_id=index + 1)
-            coco['annotations'].append(annotation)
-        files = {
-            image_folder / f'{name}.jpg': scene,
-            mask_folder / f'{name}.png': classes[instances],
-        }
-        for file, content in files.items():
-            if not cv2.imwrite(str(file), content):
-                raise OSError(f'{file} cannot be written.')
+            visible = (instances == instance).astype(np.uint8)
+            coco['annotations'].append(
+                dict(
+                    category_id=label + 1,
+                    bbox=list(cv2.boundingRect(visible)),
+                    area=int(visible.sum()),
+                    iscrowd=0,
+                    id=len(coco['annotations']) + 1,
+                    image_id=index + 1,
+                )
+            )
+        mmcv.imwrite(scene, str(folder / 'images' / split / f'{name}.jpg'))
+        mmcv.imwrite(classes[instances], str(folder / 'annotations' / split / f'{name}.png'))
         coco['images'].append(
             dict(id=index + 1, file_name=f'{name}.jpg', width=size, height=size, license=1)
         )
     (folder / 'annotations' / f'instances_{split}.json').write_text(json.dumps(coco))
 
 
-def make_fashion_scenes(
-    out_dir, source, train_count=4000, val_count=400, size=128, seed=0, overwrite=False
-):
+def make_fashion_scenes(out_dir, source, train_count=4000, val_count=400, size=128, seed=0):
     """Write the data set of fashion scenes, the same bytes for the same arguments.
 
     ``images/{training,validation}/*.jpg`` with ``annotations/{training,validation}/*.png``
@@ -178,34 +158,30 @@ def make_fashion_scenes(
         val_count (int): Validation scenes. Defaults to 400.
         size (int): Height and width of a scene in pixels, from 64 to 2048. Defaults to 128.
         seed (int): Seed, at least 0. Defaults to 0.
-        overwrite (bool): Replace a data set made with other arguments. Defaults to False.
 
     Returns:
         bool: Whether it was made; False if the same data set is there already.
 
     Raises:
-        FileExistsError: If ``out_dir`` holds anything else and ``overwrite`` is False.
+        FileExistsError: If ``out_dir`` holds anything else.
         FileNotFoundError, ValueError, TypeError: If the source or an argument is bad.
     """
     check_int('train_count', train_count, 1)
     check_int('val_count', val_count, 1)
     check_int('size', size, 64, 2048)
     check_int('seed', seed, 0)
-    check_flag('overwrite', overwrite)
     out_dir = Path(out_dir)
+    record = out_dir / RECORD
     made_with = dict(train_count=train_count, val_count=val_count, size=size, seed=seed)
-    if out_dir.exists():
-        record = out_dir / RECORD
-        known = record.is_file()
-        if known and json.loads(record.read_text()) == made_with:
+    if record.is_file():
+        found = record.read_text()
+        if json.loads(found) == made_with:
             return False
-        empty = out_dir.is_dir() and not any(out_dir.iterdir())
-        if not empty and not (overwrite and known):
-            made = f'holds scenes made with {record.read_text()}' if known else 'is not a data set'
-            raise FileExistsError(
-                f'{out_dir} exists and {made}: give another folder'
-                + (', or --overwrite.' if known else '.')
-            )
+        raise FileExistsError(
+            f'{out_dir} exists and holds scenes made with {found}: give another folder.'
+        )
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        raise FileExistsError(f'{out_dir} exists and is not a data set: give another folder.')
     articles = [read_fashion_mnist(source, split) for split in SPLITS.values()]
     partial = out_dir.with_name(f'.{out_dir.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
@@ -213,8 +189,6 @@ def make_fashion_scenes(
         for split, found, count in zip(SPLITS, articles, (train_count, val_count)):
             _make_split(partial, split, *found, count, size, seed)
         (partial / RECORD).write_text(json.dumps(made_with))
-        if out_dir.exists():
-            shutil.rmtree(out_dir)
         partial.rename(out_dir)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -229,15 +203,9 @@ def parse_args():
         'dataset-fashion-mnist, or a download)',
     )
     parser.add_argument('--out-dir', default='data/fashion_scenes', help='default: %(default)s')
-    for name, default, what in (
-        ('--train-count', 4000, ''),
-        ('--val-count', 400, ''),
-        ('--size', 128, 'side of a scene in pixels; '),
-        ('--seed', 0, ''),
-    ):
-        parser.add_argument(name, type=int, default=default, help=f'{what}default: %(default)s')
-    overwrite = 'replace scenes made with other options'
-    parser.add_argument('--overwrite', action='store_true', help=overwrite)
+    for name, default in dict(train_count=4000, val_count=400, size=128, seed=0).items():
+        option = f'--{name.replace("_", "-")}'
+        parser.add_argument(option, type=int, default=default, help='default: %(default)s')
     return parser.parse_args()
 
 

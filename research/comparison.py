@@ -1,18 +1,14 @@
 """Write docs/comparison.md and docs/images/learning_curves.png from our results."""
 
-import io
 from functools import cache
-from pathlib import Path
-from statistics import mean, median
-from typing import NamedTuple
+from statistics import median
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+import numpy as np
 from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.fileio import load
 
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
-from mmghost.utils.files import write_atomically
 
 from .results import (
     COMPARISON,
@@ -24,36 +20,23 @@ from .results import (
     runs_of,
     summarise_runs,
 )
-from .text import markdown_table
+from .text import markdown_table, rewrite
 
 COMMAND = 'python -m research.reproduce'
 HEADINGS = dict(top1='top-1, %', mIoU='mIoU, %', AP='box AP', AP50='AP50')
-CURVES = 'images/learning_curves.png'
-
-_HEAD = """\
-# The comparison on data that can be had
-
-Written by `python -m research.comparison` from the runs in
-[research/results/](../research/results), which `python -m research.reproduce` makes;
-[reproduce.md](reproduce.md) explains both. COCO, ADE20K and ImageNet cannot be had where mmghost is
-developed. These are the papers' comparisons on Fashion-MNIST and on scenes made of it instead: one
-recipe and one budget for all models of a table. They say how the models compare where data and
-training are small; the papers' accuracy they cannot confirm or refute.
-"""
-_READING = """\
-Given are the mean over the seeds, the sample's standard deviation and, in brackets, each seed's
-value, all of the last epoch. A difference is that of two means, with its standard error: one below
-twice its error means little. Parameters and multiply-adds are those of the whole model. Minutes are
-the median of the runs that were not interrupted, by the clock, on a machine that may have done
-other things too. The learning curves show the means over the seeds, and from the least to the most;
-those of classification are of training articles that no model trains on, the others of what the
-results are of.
-"""
+PAGE = ROOT / 'docs' / 'comparison.md'
+CURVES = ROOT / 'docs' / 'images' / 'learning_curves.png'
 
 
 def read_comparison(results=RESULTS):
-    """list[dict]: The tables of comparison.yml, each row with its ``runs`` of a folder."""
+    """list[dict]: The tables of comparison.yml, each row with its ``runs`` of a folder.
+
+    Raises:
+        FileNotFoundError: If there are none.
+    """
     runs, tables = read_results(results), load(COMPARISON)
+    if not runs:
+        raise FileNotFoundError(f'{results} has no results: `{COMMAND}` makes them.')
     for table in tables:
         for row in table['rows']:
             row['runs'] = runs_of(row, runs)
@@ -76,27 +59,13 @@ def _text(summary):
     return f'{summary} ({values})'
 
 
-class Difference(NamedTuple):
-    """Of two means, with its standard error; None where a mean is of one value."""
-
-    value: float
-    error: float | None
-
-    def __str__(self):
-        error = '' if self.error is None else f' ± {self.error:.2f}'
-        return f'{self.value:+.2f}{error}'
-
-    @property
-    def is_clear(self):
-        """bool: Whether it is more than twice its error."""
-        return self.error is not None and abs(self.value) > 2 * self.error
-
-
 def _difference(summary, other):
-    error = None
-    if None not in (summary.deviation, other.deviation):
-        error = sum(one.deviation**2 / len(one.values) for one in (summary, other)) ** 0.5
-    return Difference(summary.mean - other.mean, error)
+    """Tell two means' difference with its standard error, and whether it is twice that or more."""
+    value = summary.mean - other.mean
+    if None in (summary.deviation, other.deviation):
+        return f'{value:+.2f}', False
+    error = sum(one.deviation**2 / len(one.values) for one in (summary, other)) ** 0.5
+    return f'{value:+.2f} ± {error:.2f}', abs(value) > 2 * error
 
 
 @cache
@@ -116,36 +85,32 @@ def _table(table, counts):
     if reference:
         heads.append(f'{HEADINGS[columns[0]]}: difference from {against}')
     heads += ['seeds', 'minutes a run']
-    differences, rows = {}, []
+    rows, outcomes = [], {}
     for row in table['rows']:
-        label = f'[{row["name"]}](../{row["config"]})'
         found = {column: summarise_runs(row['runs'], column) for column in columns}
         cells = [
-            label,
+            f'[{row["name"]}](../{row["config"]})',
             *counts[row['config']],
             *(_text(one) if one else '' for one in found.values()),
         ]
         if reference:
-            other = summarise_runs(reference['runs'], columns[0])
-            first = found[columns[0]]
+            first, other = found[columns[0]], summarise_runs(reference['runs'], columns[0])
             if first and other and row is not reference:
-                differences[row['name']] = _difference(first, other)
-            cells.append(str(differences.get(row['name'], '')))
+                outcomes[row['name']] = _difference(first, other)
+            cells.append(outcomes.get(row['name'], [''])[0])
         times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
         cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']
         rows.append(cells)
     budgets = list(dict.fromkeys(_budget(row['config']) for row in table['rows']))
-    title, like = table['title'], table['of']
-    intro = f'The like of {like}. Budget: {"; ".join(budgets)}.'
-    outcome = ['', _outcome(differences, against)] if differences else []
-    return ['', f'## {title}', '', intro, '', *markdown_table(heads, rows), *outcome]
-
-
-def _outcome(differences, against):
-    clear = [f'{name} ({one})' for name, one in differences.items() if one.is_clear]
-    if not clear:
-        return f'No difference from {against} is more than twice its error.'
-    return f'More than twice its error is the difference from {against} of {", ".join(clear)}.'
+    intro = f'The like of {table["of"]}. Budget: {"; ".join(budgets)}.'
+    lines = [f'## {table["title"]}', '', intro, '', *markdown_table(heads, rows), '']
+    clear = [f'{name} ({text})' for name, (text, is_clear) in outcomes.items() if is_clear]
+    if clear:
+        told = f'More than twice its error is the difference from {against} of {", ".join(clear)}.'
+        lines += [told, '']
+    elif outcomes:
+        lines += [f'No difference from {against} is more than twice its error.', '']
+    return lines
 
 
 def _machines(tables):
@@ -162,44 +127,26 @@ def _machines(tables):
     return [f'- {one}' for one in sorted(told)]
 
 
-def comparison_page(tables):
-    """Write tables as a Markdown page; without results it says how to make them."""
-    missing = [
-        table['table']
-        for table in tables
-        if any(len(row['runs']) < len(table['seeds']) for row in table['rows'])
-    ]
-    lines = [_HEAD]
-    if missing:
-        lines += [f'Not all runs are done: `{COMMAND} {" ".join(missing)}` does the rest.', '']
-    if not has_runs(tables):
-        return '\n'.join([*lines, 'There are no results yet.']) + '\n'
-    lines += [_READING, f'![Learning curves]({CURVES})']
+def sections(tables):
+    """list[str]: The lines of docs/comparison.md below its head."""
     counts = _counts()
-    for table in tables:
-        lines += _table(table, counts)
-    lines += ['', '## Where the runs ran', '', *_machines(tables)]
-    return '\n'.join(lines) + '\n'
+    lines = [line for table in tables for line in _table(table, counts)]
+    return [*lines, '## Where the runs ran', '', *_machines(tables)]
 
 
-def has_runs(tables):
-    """Tell whether any row has a run."""
-    return any(row['runs'] for table in tables for row in table['rows'])
-
-
-def _curve(runs, column):
-    """Return when all runs were validated, in % of the training, and each one's values then."""
+def _curves(runs, column):
+    """Return when all runs were validated, in % of the training, and values ``(runs, times)``."""
     curves = []
     for run in runs:
         points = {point['step']: metric_of(point, column) for point in run['learning_curve']}
         curves.append({step: value for step, value in points.items() if value is not None})
-    steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
+    steps = sorted(set.intersection(*map(set, curves))) if curves else []
     times = [100 * step / steps[-1] for step in steps]  # a step is an epoch or an iteration
-    return times, [[curve[step] for step in steps] for curve in curves]
+    return times, np.array([[curve[step] for step in steps] for curve in curves])
 
 
 def draw_learning_curves(tables):
-    """Draw the validations, a panel for each metric of a table, a line for each row, as a PNG.
+    """Draw the validations, a panel for each metric of a table, a line for each row.
 
     A line is the mean over the seeds, its shadow reaches from the least to the most.
     """
@@ -207,46 +154,35 @@ def draw_learning_curves(tables):
     for table in tables:
         # All columns where rows have different metrics, else the first
         for column in table['columns'] if 'against' not in table else table['columns'][:1]:
-            lines = [(row['name'], *_curve(row['runs'], column)) for row in table['rows']]
+            lines = [(row['name'], *_curves(row['runs'], column)) for row in table['rows']]
             lines = [line for line in lines if line[1]]
             if lines:
                 panels.append((table['title'], column, lines))
     columns = min(2, len(panels))
     rows = -(-len(panels) // 2)
     figure = Figure(figsize=(5 * columns, 3.6 * rows), layout='constrained')
-    FigureCanvasAgg(figure)
     for place, (title, column, lines) in enumerate(panels, 1):
         axes = figure.add_subplot(rows, columns, place)
         for name, times, values in lines:
-            every = list(zip(*values))
-            (line,) = axes.plot(times, [mean(one) for one in every], marker='o', label=name)
-            lows, highs = [min(one) for one in every], [max(one) for one in every]
-            axes.fill_between(times, lows, highs, color=line.get_color(), alpha=0.15)
-        axes.set(title=title, xlabel='% of the training', ylabel=HEADINGS[column])
-        axes.title.set_fontsize(9)
+            (line,) = axes.plot(times, values.mean(0), marker='o', label=name)
+            low, high = values.min(0), values.max(0)
+            axes.fill_between(times, low, high, color=line.get_color(), alpha=0.15)
+        axes.set_title(title, fontsize=9)
+        axes.set(xlabel='% of the training', ylabel=HEADINGS[column])
         axes.legend(fontsize=7)
         axes.grid(alpha=0.3)
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=110, metadata=dict(Software=None))
-    return picture.getvalue()
-
-
-def parse_args():
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument(
-        '--results', default=RESULTS, help="our runs (default: mmghost's research/results/)"
-    )
-    parser.add_argument('--out-dir', default=ROOT / 'docs', help="default: mmghost's docs/")
-    return parser.parse_args()
+    return figure
 
 
 def main():
-    args = parse_args()
+    parser = ArgumentParser(description=__doc__)
+    results = "our runs (default: mmghost's research/results/)"
+    parser.add_argument('--results', default=RESULTS, help=results)
+    args = parser.parse_args()
     with one_line_errors():
         tables = read_comparison(args.results)
-        if has_runs(tables):
-            write_atomically(draw_learning_curves(tables), Path(args.out_dir, CURVES))
-        write_atomically(comparison_page(tables).encode(), Path(args.out_dir, 'comparison.md'))
+    draw_learning_curves(tables).savefig(CURVES, dpi=110, metadata=dict(Software=None))
+    rewrite(PAGE, sections(tables))
 
 
 if __name__ == '__main__':

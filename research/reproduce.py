@@ -9,7 +9,6 @@ import copy
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.runner import find_latest_checkpoint
 from rich.console import Console
@@ -25,37 +23,20 @@ from rich.console import Console
 from demo.fashion_mnist import find_fashion_mnist, unpack_fashion_mnist
 from demo.fashion_scenes import make_fashion_scenes
 from demo.mim import mim_words, newest, read_scalars, run_mim, test_metrics
-from mmghost.compat import ONEDL
 from mmghost.utils import check_int, nearest
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.files import write_atomically
 
-from .benchmark.machine import PACKAGES, describe_environment
+from .benchmark.machine import describe_environment
 from .results import COMPARISON, METRICS, PAPERS, RESULTS, ROOT, read_config
 
 STOPPED = 130
 SLURM = ('gpus_per_node', 'cpus_per_task', 'partition', 'srun_args')
-MM_PACKAGES = ('mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
-               'onedl-mmcv', *ONEDL.values())  # fmt: skip
-#: Of each data set: what must be in its folder, and who has it
-DATA = {
-    'data/coco': (
-        *('train2017', 'val2017', 'annotations/instances_train2017.json'),
-        *('annotations/instances_val2017.json', 'https://cocodataset.org'),
-    ),
-    'data/ade/ADEChallengeData2016': (
-        *('images/training', 'images/validation', 'annotations/training'),
-        *('annotations/validation', 'http://sceneparsing.csail.mit.edu'),
-    ),
-    'data/imagenet': ('train', 'val', 'https://image-net.org'),
-    'data/cifar10': ('cifar-10-batches-py', 'https://www.cs.toronto.edu/~kriz/cifar.html'),
-}
-#: Data sets that are made here
+#: Data sets that are made here, by what makes them
 MADE = {
     'data/fashion_mnist': unpack_fashion_mnist,
     'data/fashion_scenes': lambda source, place: make_fashion_scenes(place, source),
 }
-_HELD = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator')
 
 
 def read_tables():
@@ -72,19 +53,20 @@ def choose_rows(rows, wanted=None):
         ValueError: If one is for no row.
     """
     if wanted is None:
-        return list(rows)
-    chosen = set()
+        return rows
+    numbered = {str(number): row for number, row in enumerate(rows, 1)}
+    chosen = []
     for word in wanted:
-        found = {
+        found = [
             number
-            for number, row in enumerate(rows, 1)
-            if (word == str(number) if word.isdecimal() else word.lower() in row['name'].lower())
-        }
+            for number, row in numbered.items()
+            if (word == number if word.isdecimal() else word.lower() in row['name'].lower())
+        ]
         if not found:
-            known = '; '.join(f'{number} {row["name"]}' for number, row in enumerate(rows, 1))
+            known = '; '.join(f'{number} {row["name"]}' for number, row in numbered.items())
             raise ValueError(f'there is no row {word!r}, but {known}.')
-        chosen |= found
-    return [rows[number - 1] for number in sorted(chosen)]
+        chosen += found
+    return [row for number, row in numbered.items() if number in chosen]
 
 
 @dataclass
@@ -94,22 +76,17 @@ class Run:
     table: str
     row: dict
     seed: int
-    config: Config
     work_dirs: Path
     results: Path
 
     def __post_init__(self):
-        self.name = run_name(self.row['config'], self.row.get('options', {}), self.seed)
+        options = self.row.get('options', {})
+        self.config = read_config(self.row['config'], options)
+        self.name = run_name(self.row['config'], options, self.seed)
         self.title = f'{self.table}, {self.row["name"]}, seed {self.seed}'
         self.work_dir = self.work_dirs / self.name
+        self.config_file = self.work_dir / 'config' / f'{self.name}.py'
         self.file = self.results / f'{self.name}.json'
-
-    @property
-    def to_do(self):
-        """str: 'nothing', 'go on' or 'train'."""
-        if self.file.is_file():
-            return 'nothing'
-        return 'go on' if self.work_dir.is_dir() else 'train'
 
     @property
     def data(self):
@@ -138,52 +115,27 @@ def plan_runs(names, rows, seeds, work_dirs, results):
         chosen = choose_rows(tables[name]['rows'], rows)
         for place, seed in enumerate(seeds or tables[name].get('seeds', [0])):
             ordered += [(place, name, row, seed) for row in chosen]
-    runs = {}
-    for _, name, row, seed in sorted(ordered, key=lambda one: one[0]):
-        run = Run(
-            name,
-            row,
-            seed,
-            read_config(row['config'], row.get('options')),
-            Path(work_dirs),
-            Path(results),
-        )
-        runs.setdefault(run.name, run)
-    return list(runs.values())
+    ordered.sort(key=lambda one: one[0])
+    runs = [Run(*one, Path(work_dirs), Path(results)) for _, *one in ordered]
+    return list({run.name: run for run in runs}.values())
 
 
 def below(folder, data_root):
-    """str: A path of a config below another root than the configs' ``data``."""
-    return f'{data_root}{folder[4:]}' if folder == 'data' or folder.startswith('data/') else folder
+    """str: A folder of a config, below another root than the configs' ``data``."""
+    return folder.replace('data/', f'{data_root}/', 1)
 
 
-def find_fault(run, data_root):
-    """Say what is wrong with the data of a run, in one line; None if it is there or can be made."""
-    if run.data in MADE:
-        return None
-    place = Path(below(run.data, data_root))
-    *needed, source = DATA.get(run.data, ('', ''))
-    missing = [name for name in needed if not (place / name).exists()]
-    if not missing:
-        return None
-    lacks = f'has no {", no ".join(missing)}' if place.is_dir() else 'is missing'
-    return f'{place} {lacks}: {source}'
-
-
-def make_run_config(config, seed, data_root, launch, checkpoint=None):
-    """Make the config of a run that can be resumed, a copy.
+def write_config(run, data_root, launch, checkpoint=None):
+    """Write the config of a run, with its data elsewhere, and so that it can be resumed.
 
     With another number of processes than the config is for, the learning rate is scaled to their
     batch. A checkpoint is what the backbone begins with.
     """
-    config = copy.deepcopy(config)
+    config = copy.deepcopy(run.config)
     config.runner_type = 'mmghost.ResumableRunner'
-    config.randomness = dict(config.get('randomness') or {}, seed=seed)
+    config.randomness = dict(config.get('randomness') or {}, seed=run.seed)
     imports = config.get('custom_imports') or dict(imports=[])
     config.custom_imports = dict(imports, imports=sorted({*imports['imports'], 'mmghost'}))
-    for name in _HELD:
-        if config.get(name) is not None:
-            config[name] = _moved(config[name], data_root)
     base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
     if base not in (None, config.train_dataloader.batch_size * launch.gpus):
         config.auto_scale_lr.enable = True
@@ -191,15 +143,8 @@ def make_run_config(config, seed, data_root, launch, checkpoint=None):
         config.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     if checkpoint is not None:
         config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint))
-    return config
-
-
-def _moved(node, data_root):
-    if isinstance(node, dict):
-        return type(node)({key: _moved(value, data_root) for key, value in node.items()})
-    if isinstance(node, (list, tuple)):
-        return type(node)(_moved(item, data_root) for item in node)
-    return below(node, data_root) if isinstance(node, str) else node
+    text = config.pretty_text.replace("'data/", f"'{data_root}/")
+    write_atomically(text.encode(), run.config_file)
 
 
 def check_launch(launch):
@@ -229,12 +174,14 @@ def launch_words(launch):
 
 def commands(run, launch, checkpoint='CHECKPOINT'):
     """Give the words of a run's ``mim train``, which goes on by itself, and ``mim test``."""
-    file = run.work_dir / 'config' / f'{run.name}.py'
     words = (*launch_words(launch), '--work-dir')
     # --resume without a value, which mmseg's tool does not take
-    train = mim_words('train', run.config, file, *words, run.work_dir, '--resume')
-    test = ('test', run.config, file, '--checkpoint', checkpoint, *words, run.work_dir / 'test')
-    return train, mim_words(*test)
+    train = (*words, run.work_dir, '--resume')
+    test = ('--checkpoint', checkpoint, *words, run.work_dir / 'test')
+    return (
+        mim_words('train', run.config, run.config_file, *train),
+        mim_words('test', run.config, run.config_file, *test),
+    )
 
 
 def do(run, args):
@@ -245,16 +192,19 @@ def do(run, args):
         checkpoint = find_latest_checkpoint(run.work_dirs / name)
         if checkpoint is None:
             raise FileNotFoundError(f'{run.work_dirs / name} has no weights to begin with')
+    if run.data in MADE:
+        MADE[run.data](find_fashion_mnist(), below(run.data, args.data_root))
+    elif not Path(below(run.data, args.data_root)).is_dir():
+        raise FileNotFoundError(f'{below(run.data, args.data_root)} is missing')
     begun, resumed = time.monotonic(), run.work_dir.is_dir()
-    config = make_run_config(run.config, run.seed, args.data_root, args, checkpoint)
-    file = run.work_dir / 'config' / f'{run.name}.py'
-    write_atomically(config.pretty_text.encode(), file)
+    write_config(run, args.data_root, args, checkpoint)
     run_mim(commands(run, args)[0])
     log = newest(run.work_dir, '*/*.log')
     run_mim(commands(run, args, find_latest_checkpoint(run.work_dir))[1])
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    environment = describe_environment(device, (*PACKAGES, *MM_PACKAGES))
+    environment = describe_environment()
     environment.update(threads=torch.get_num_threads(), processes=args.gpus)
+    if torch.cuda.is_available():
+        environment['gpu'] = torch.cuda.get_device_name()
     result = dict(
         config=run.row['config'],
         options=run.row.get('options', {}),
@@ -272,16 +222,13 @@ def do(run, args):
 
 def describe_code():
     """dict: The ``commit``, 'unknown' without git, and whether the code is ``changed`` since."""
-
-    def ask(*words):
-        command = ['git', '-C', str(ROOT), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
+    command = ['git', 'describe', '--always', '--abbrev=40', '--exclude=*', '--dirty']
     try:
-        changes = ask('status', '--porcelain', '--', 'mmghost', 'configs', 'research')
-        return dict(commit=ask('rev-parse', 'HEAD'), changed=bool(changes))
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        found = done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return dict(commit='unknown', changed=False)
+        found = 'unknown'
+    return dict(commit=found.removesuffix('-dirty'), changed=found.endswith('-dirty'))
 
 
 def _metrics(record):
@@ -310,40 +257,27 @@ def reproduce(args, console):
     failed = {}
     for number, run in enumerate(runs, 1):
         head = f'[{number}/{len(runs)}] {run.title}'
-        fault = find_fault(run, args.data_root)
-        to_do = 'train' if args.overwrite else run.to_do
-        if to_do == 'nothing':
+        if run.file.is_file():
             console.print(f'{head}: recorded in {run.file}')
-        elif args.dry_run:
-            console.print(f'{head}: {to_do}{f"; {fault}" if fault else ""}')
+            continue
+        console.print(f'{head}: {"go on" if run.work_dir.is_dir() else "train"}')
+        if args.dry_run:
             for words in commands(run, args):
                 console.print(f'  {shlex.join(words)}')
-        elif fault:
-            failed[run.title] = fault
-        else:
-            console.print(f'{head}: {to_do}')
-            if args.overwrite:
-                shutil.rmtree(run.work_dir, ignore_errors=True)
-            try:
-                if run.data in MADE:
-                    MADE[run.data](find_fashion_mnist(), below(run.data, args.data_root))
-                do(run, args)
-            except (OSError, ValueError) as error:
-                failed[run.title] = str(error)
-                continue
-            console.print(f'{head}: {main_metrics(json.loads(run.file.read_text()))}')
+            continue
+        try:
+            do(run, args)
+        except (OSError, ValueError) as error:
+            failed[run.title] = str(error)
+            continue
+        metrics = json.loads(run.file.read_text())['metrics']
+        found = [f'{name} {metrics[name]}' for name, _ in METRICS.values() if name in metrics]
+        console.print(f'{head}: {", ".join(found)}')
     for title, reason in failed.items():
         console.print(f'{title}: {reason}', style='red')
     if not args.dry_run:
         console.print(f'{len(runs) - len(failed)} of {len(runs)} recorded in {args.results}.')
     return not failed
-
-
-def main_metrics(result):
-    """str: The first metrics of a result that tables have."""
-    metrics = result['metrics']
-    known = [name for name, _ in METRICS.values() if metrics.get(name) is not None]
-    return ', '.join(f'{name} {metrics[name]:g}' for name in known[:2])
 
 
 def parse_args():
@@ -353,12 +287,7 @@ def parse_args():
     add = parser.add_argument
     names = f'of {", ".join(read_tables())}; v2-3 is Table 3 of GhostNetV2'
     add('tables', nargs='+', metavar='TABLE', help=names)
-    add(
-        '--data-root',
-        default='data',
-        help='where coco/, ade/, imagenet/, cifar10/ and what is made here are (default: '
-        '%(default)s)',
-    )
+    add('--data-root', default='data', help="what stands for the configs' data/")
     add('--rows', nargs='+', help='numbers from 1 on, or parts of names (default: all)')
     add('--seeds', nargs='+', type=int, help="default: the table's")
     weights = 'what the backbones begin with, as init_cfg'
@@ -367,14 +296,12 @@ def parse_args():
     add('--work-dir', default='work_dirs/reproduce', help=folder)
     results = "where results go (default: mmghost's research/results/)"
     add('--results', default=RESULTS, help=results)
-    add('--overwrite', action='store_true', help='do again what is recorded or begun')
     add('--dry-run', action='store_true', help='print what would be done')
     group = parser.add_argument_group("mim's launchers")
     group.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     group.add_argument('--gpus', type=int, default=1, help='processes (default: %(default)s)')
-    group.add_argument('--gpus-per-node', type=int, help="Slurm's")
-    group.add_argument('--cpus-per-task', type=int, help="Slurm's")
-    group.add_argument('--partition', help="Slurm's")
+    for name in ('--gpus-per-node', '--cpus-per-task', '--partition'):
+        group.add_argument(name, help="Slurm's")
     group.add_argument('--srun-args', help="further words for srun, as one: '--time=2-0'")
     return parser.parse_args()
 

@@ -4,6 +4,7 @@ The exit status is 1 if a cell that once agreed no longer does.
 """
 
 import json
+import re
 import sys
 from functools import cache
 from typing import NamedTuple
@@ -26,35 +27,15 @@ from .results import (
     runs_of,
     summarise_runs,
 )
-from .text import markdown_table, rich_table, wide_console
+from .text import markdown_table, rewrite, rich_table, wide_console
 
 FACTORS = dict(M=1e6, G=1e9)
-AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
+VERDICTS = AGREES, CUT, NEAR, DIFFERS = 'agrees', 'agrees cut off', 'near', 'differs'
 NEAR_WITHIN = 0.01
-COLOURS = {AGREES: 'green', CUT: 'green', NEAR: 'yellow', DIFFERS: 'red'}
 HEADINGS = dict(params='parameters', flops='multiply-adds', top1='top-1', top5='top-5')
 QUOTED_UNITS = dict(top1='%', top5='%', mIoU='%', latency='ms')
-COLUMNS = (
-    'system',
-    'paper: measured (difference, verdict)',
-    "the paper's",
-    'ours',
-    'config',
-)
+COLUMNS = ('system', 'paper: measured (difference, verdict)', "the paper's", 'ours')
 LATENCY_FORM = 'litert'  # the papers' tool
-
-_HEAD = """\
-# The papers' tables
-
-Written by `python -m research.tables --markdown`; the figures are in
-[papers.yml](../research/papers.yml). Parameters, and multiply-adds of
-convolutions and linear layers, are measured with fvcore on the models of the configs,
-classification head included, at 224x224 or the size that the row names. A cell agrees if
-what is measured rounds to the paper's digits, or is cut off to them, and is near within
-1 %. Accuracy and latency are the paper's, with the config that reproduces the row; ours
-are the runs in `research/results/`, and latencies over the first row's in LiteRT, as in
-[performance.md](performance.md). Left out are models that OpenMMLab has no config of.
-"""
 
 
 class Cell(NamedTuple):
@@ -69,36 +50,13 @@ class Cell(NamedTuple):
     unit: str
     verdict: str
 
-    def texts(self):
-        """Give the columns' heading, both figures, their difference and the verdict."""
+    def __str__(self):
         digits = len(self.paper.partition('.')[2]) + 1
+        difference = self.measured / float(self.paper) - 1
         return (
-            HEADINGS[self.column],
-            f'{self.paper} {self.unit}',
-            f'{self.measured:.{digits}f} {self.unit}',
-            f'{self.measured / float(self.paper) - 1:+.1%}',
-            self.verdict,
+            f'{HEADINGS[self.column]} {self.paper} {self.unit}: {self.measured:.{digits}f} '
+            f'{self.unit} ({difference:+.1%}, {self.verdict})'
         )
-
-
-class Row(NamedTuple):
-    """A system of a table: measured cells, what is quoted, what our runs gave, what is lost."""
-
-    name: str
-    config: str
-    cells: list
-    quoted: str
-    ours: str
-    note: str
-    lost: list
-
-
-class PaperTable(NamedTuple):
-    """A paper's table."""
-
-    title: str
-    rows: list
-    left_out: list
 
 
 def judge(measured, paper):
@@ -117,24 +75,21 @@ def judge(measured, paper):
     return NEAR if abs(measured / float(paper) - 1) <= NEAR_WITHIN else DIFFERS
 
 
-@cache
-def _count(name, options, size, part, operators):
-    config = read_config(name, json.loads(options))
-    init_default_scope(config.default_scope)
-    model = MODELS.build(config.model)
-    counted = model if part == 'model' else getattr(model, part)
-    return count_complexity(counted, (size, size), operators=operators)
-
-
 def measure_row(row):
     """Complexity: Parameters and multiply-adds of what a row of papers.yml counts."""
-    return _count(
-        row.get('counted', row['config']),
-        json.dumps(row.get('options', {})),  # hashable
-        row.get('size', 224),
-        row.get('part', 'model'),
-        ('conv', 'linear', *row.get('also', ())),
-    )
+    keys = 'config', 'counted', 'options', 'size', 'part', 'also'
+    return _count(json.dumps({key: row[key] for key in keys if key in row}))
+
+
+@cache
+def _count(text):
+    row = json.loads(text)
+    config = read_config(row.get('counted', row['config']), row.get('options'))
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    size, operators = row.get('size', 224), ('conv', 'linear', *row.get('also', ()))
+    part = getattr(model, row['part']) if 'part' in row else model
+    return count_complexity(part, (size, size), operators=operators)
 
 
 def compare_latencies(rows, benchmarks):
@@ -158,49 +113,38 @@ def compare_latencies(rows, benchmarks):
 
 
 def measure_tables(paper=None, number=None, runs=(), benchmarks=()):
-    """list[PaperTable]: The papers' tables, measured, or those of a paper or a number only.
+    """List the papers' tables, or those of a paper or a number only.
 
     Latencies are looked up in the benchmarks, accuracies in our runs.
+
+    Returns:
+        list[dict]: As in papers.yml, but each row has its ``measured`` :class:`Cell`s, too, and
+        what ``ours`` gave, a text.
     """
-    entries = load(PAPERS)
-    chosen = [
-        entry
-        for entry in entries
-        if paper in (None, entry['paper']) and number in (None, entry['table'])
+    every = load(PAPERS)
+    tables = [
+        table
+        for table in every
+        if paper in (None, table['paper']) and number in (None, table['table'])
     ]
-    if not chosen:
-        known = ', '.join(f'{entry["paper"]} {entry["table"]}' for entry in entries)
+    if not tables:
+        known = ', '.join(f'{table["paper"]} {table["table"]}' for table in every)
         raise ValueError(f'there is no such table, but {known}.')
-    tables = []
-    for entry in chosen:
-        slowdowns = compare_latencies(entry['rows'], benchmarks)
-        rows = [_measure_row(row, entry['units'], runs, slowdowns) for row in entry['rows']]
-        title = f'{entry["paper"]}, Table {entry["table"]}: {entry["title"]}'
-        tables.append(PaperTable(title, rows, entry.get('left_out', [])))
+    for table in tables:
+        slowdowns = compare_latencies(table['rows'], benchmarks)
+        for row in table['rows']:
+            row['measured'] = list(_measure(row, table['units']))
+            row['ours'] = _ours(row, runs_of(row, runs), slowdowns.get(row['config']))
     return tables
 
 
-def _measure_row(row, units, runs, slowdowns):
-    cells, quoted = [], []
+def _measure(row, units):
     for column, figure in row['cells'].items():
-        if column not in units:
-            quoted.append(_quote(column, figure))
-            continue
-        count = measure_row(row)
-        count = count.parameters if column == 'params' else count.multiply_adds
-        unit = units[column]
-        measured = count / FACTORS[unit]
-        cells.append(Cell(column, figure, measured, unit, judge(measured, figure)))
-    agree = {cell.column for cell in cells if cell.verdict in (AGREES, CUT)}
-    return Row(
-        row['name'],
-        row['config'],
-        cells,
-        ', '.join(quoted),
-        _ours(row, runs_of(row, runs), slowdowns.get(row['config'])),
-        row.get('note', ''),
-        [column for column in row.get('agreed', ()) if column not in agree],
-    )
+        if column in units:
+            count = measure_row(row)
+            found = count.parameters if column == 'params' else count.multiply_adds
+            found /= FACTORS[units[column]]
+            yield Cell(column, figure, found, units[column], judge(found, figure))
 
 
 def _ours(row, runs, slowdown):
@@ -224,8 +168,8 @@ def _quote(column, figure):
 
 def summarise(tables):
     """Count the verdicts, in one sentence."""
-    verdicts = [cell.verdict for t in tables for row in t.rows for cell in row.cells]
-    counts = {verdict: verdicts.count(verdict) for verdict in COLOURS}
+    verdicts = [cell.verdict for t in tables for row in t['rows'] for cell in row['measured']]
+    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
     met = len(verdicts) - counts[DIFFERS]
     share = f' ({met / len(verdicts):.0%} agree or are near)' if verdicts else ''
     return (
@@ -234,45 +178,49 @@ def summarise(tables):
     )
 
 
-def to_rich(table):
-    """Lay a table out for a terminal: a line for a cell, what is quoted in its row's first."""
-    rows = []
-    for row in table.rows:
-        names, quoted, ours = [row.name], [row.quoted], [row.ours]
-        for name, *texts in [cell.texts() for cell in row.cells] or [[''] * 5]:
-            colour = COLOURS.get(texts[-1], 'none')
-            verdict = f'[{colour}]{texts.pop()}[/]'
-            rows.append([*names, name, *texts, verdict, *quoted, *ours])
-            names = quoted = ours = ['']
-        if row.note:
-            rows.append([''] * 6 + [f'[dim]{row.note}[/]', ''])
-    columns = 'system', 'cell', 'paper', 'measured', 'difference', 'verdict', "the paper's", 'ours'
-    caption = f'Left out: {", ".join(table.left_out)}' if table.left_out else None
-    return rich_table(columns, rows, title=table.title, caption=caption)
+def title_of(table):
+    """str: Such as 'GhostNet, Table 7: ImageNet classification'."""
+    return f'{table["paper"]}, Table {table["table"]}: {table["title"]}'
 
 
-def to_markdown(tables):
-    """Write tables as a Markdown page."""
-    lines = [_HEAD, summarise(tables)]
+def lay_out(table):
+    """Lay a table out.
+
+    Returns:
+        tuple[list[tuple], list[str]]: The texts of :data:`COLUMNS` by row, measured cells a line
+        each; and what is to stand below, the notes by number.
+    """
+    rows, below = [], []
+    for row in table['rows']:
+        name = row['name']
+        if 'note' in row:
+            below.append(f'{len(below) + 1}. {row["note"]}')
+            name = f'{name} ({len(below)})'
+        quoted = [_quote(*one) for one in row['cells'].items() if one[0] not in table['units']]
+        measured = '\n'.join(map(str, row['measured']))
+        rows.append((name, measured, ', '.join(quoted), row['ours']))
+    if 'left_out' in table:
+        below += [''] * bool(below) + [f'Left out: {", ".join(table["left_out"])}.']
+    return rows, below
+
+
+def _link(config):
+    stem = config.rpartition('/')[2].removesuffix('.py')
+    return f'`{config}`' if '::' in config else f'[{stem}](../{config})'
+
+
+def sections(tables):
+    """list[str]: The lines of docs/tables.md below its head."""
+    lines = []
     for table in tables:
-        lines += ['', f'## {table.title}', '']
-        notes, rows = [], []
-        for row in table.rows:
-            cells = '<br>'.join('{} {}: {} ({}, {})'.format(*cell.texts()) for cell in row.cells)
-            name = row.name
-            if row.note:
-                notes.append(row.note)
-                name = f'{name} ({len(notes)})'
-            stem = row.config.rpartition('/')[2].removesuffix('.py')
-            own = '::' not in row.config
-            config = f'[{stem}](../{row.config})' if own else f'`{row.config}`'
-            rows.append((name, cells, row.quoted, row.ours, config))
-        lines += markdown_table(COLUMNS, rows)
-        if notes:
-            lines += ['', *(f'{index}. {note}' for index, note in enumerate(notes, 1))]
-        if table.left_out:
-            lines += ['', f'Left out: {", ".join(table.left_out)}.']
-    return '\n'.join(lines) + '\n'
+        rows, below = lay_out(table)
+        rows = [
+            (*(text.replace('\n', '<br>') for text in texts), _link(row['config']))
+            for texts, row in zip(rows, table['rows'])
+        ]
+        lines += [f'## {title_of(table)}', '', *markdown_table((*COLUMNS, 'config'), rows), '']
+        lines += [*below, ''] if below else []
+    return lines[:-1]
 
 
 def parse_args():
@@ -294,18 +242,21 @@ def main():
     with one_line_errors():
         runs = read_results(args.results)
         tables = measure_tables(args.paper, args.table, runs, read_benchmarks())
-    console = wide_console()
+    console, lost = wide_console(), []
     for table in tables:
-        console.print(to_rich(table))
+        rows, below = lay_out(table)
+        console.print(rich_table(COLUMNS, rows, title=title_of(table), caption='\n'.join(below)))
+        for row in table['rows']:
+            agree = {cell.column for cell in row['measured'] if cell.verdict in (AGREES, CUT)}
+            gone = [column for column in row.get('agreed', ()) if column not in agree]
+            lost += [f'{title_of(table)}, {row["name"]}: {one} no longer agrees' for one in gone]
     console.print(summarise(tables), highlight=False)
     if args.markdown:
-        (ROOT / 'docs' / 'tables.md').write_text(to_markdown(tables))
-    lost = [
-        f'{table.title}, {row.name}: {column} no longer agrees'
-        for table in tables
-        for row in table.rows
-        for column in row.lost
-    ]
+        page = ROOT / 'docs' / 'tables.md'
+        rewrite(page, sections(tables))
+        page.write_text(
+            re.sub(r'^Of \d+ measured .*', summarise(tables), page.read_text(), flags=re.M)
+        )
     if lost:
         sys.exit('\n'.join(lost))
 

@@ -25,3 +25,9 @@ def markdown_table(columns, rows):
     """list[str]: The lines of a Markdown table."""
     lines = [columns, ['---'] * len(columns), *rows]
     return [f'| {" | ".join(cells)} |' for cells in lines]
+
+
+def rewrite(page, sections):
+    """Replace what is below the head of a Markdown page by lines that begin with a heading."""
+    head = page.read_text().partition('\n## ')[0]
+    page.write_text('\n'.join([head, *sections]) + '\n')

@@ -6,33 +6,19 @@ is 1.
 
 import argparse
 import json
-import re
 import shlex
 import sys
 from pathlib import Path
 
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
+from mmghost.utils.outputs import check_file
 
 from ..results import ROOT
-from ..text import rich_table, wide_console
+from ..text import rewrite, rich_table, wide_console
 from .forms import FORMS
 from .measure import benchmark
 from .networks import NETWORKS
-from .report import check_results_file, describe, read_benchmarks, tables, to_markdown
-
-DEFAULTS = dict(
-    models=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
-    forms=['eager', 'deploy'],
-    sizes=[(224, 224)],
-    batches=[1],
-)
-
-
-def size(text):
-    match = re.fullmatch(r'(\d+)(?:x(\d+))?', text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f'a size is such as 224 or 320x480, not {text!r}')
-    return int(match[1]), int(match[2] or match[1])
+from .report import describe, read_benchmarks, sections, tables
 
 
 def parse_args():
@@ -40,29 +26,32 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    parser.set_defaults(**DEFAULTS)
     add(
         '--models',
         nargs='+',
+        default=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
         metavar='MODEL',
         help=f'of {", ".join(NETWORKS)}, which give five maps, or configs of whole detectors, '
-        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken '
-        '(default: mmghost.ghostnetv2 timm.ghostnetv2)',
+        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken; '
+        'ratios are to the last (default: mmghost.ghostnetv2 timm.ghostnetv2)',
     )
-    names = f'of {", ".join(FORMS)} (default: eager deploy)'
-    add('--runtimes', nargs='+', dest='forms', metavar='RUNTIME', help=names)
-    add('--against', help='the model of the ratios (default: the last of MODELS)')
-    sizes = 'such as 224 or 320x480 (default: 224)'
-    add('--size', nargs='+', type=size, dest='sizes', metavar='HxW', help=sizes)
-    add('--batch', nargs='+', type=int, dest='batches', help='default: 1')
+    add(
+        '--runtimes',
+        nargs='+',
+        choices=FORMS,
+        default=['eager', 'deploy'],
+        dest='forms',
+        metavar='RUNTIME',
+        help=f'of {", ".join(FORMS)} (default: eager deploy)',
+    )
+    sides = 'sides of the images (default: 224)'
+    add('--size', nargs='+', type=int, default=[224], dest='sizes', help=sides)
+    add('--batch', type=int, default=1, help='images at once (default: %(default)s)')
     add('--width', type=float, default=1.0, help='factor on the channels (default: %(default)s)')
     add('--threads', type=int, default=1, help='of each runtime (default: %(default)s)')
     add('--rounds', type=int, default=50, help='timed runs of each (default: %(default)s)')
-    add('--device', default='cpu', help='cpu or cuda (default: %(default)s)')
     train = 'time training steps (forward and backward) and measure their memory'
     add('--train', action='store_true', help=train)
-    breakdown = 'list the operators that the time goes to, of all runtimes but litert'
-    add('--breakdown', action='store_true', help=breakdown)
     add('--json', metavar='FILE', help='write the results')
     add('--title', help="the results' title in docs/performance.md (default: FILE's name)")
     markdown = 'measure nothing, but write docs/performance.md from research/benchmarks/*.json'
@@ -72,7 +61,7 @@ def parse_args():
 
 def run(file, title, **options):
     if file:
-        check_results_file(file)
+        check_file(file)
     found = benchmark(**options)
     console = wide_console()
     for heading, columns, rows in tables(found):
@@ -92,7 +81,7 @@ def main():
     markdown, file = args.pop('markdown'), args.pop('json')
     with one_line_errors():
         if markdown:
-            (ROOT / 'docs' / 'performance.md').write_text(to_markdown(read_benchmarks()))
+            rewrite(ROOT / 'docs' / 'performance.md', sections(read_benchmarks()))
         else:
             run(file, **args)
 

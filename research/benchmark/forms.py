@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
 
 from mmghost.deploy import to_deploy_form
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
@@ -23,24 +22,16 @@ FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
 TOLERANCE = 1e-4
 
 
-class Mismatch(ValueError):
-    """Two forms of the same weights give different outputs."""
-
-
-def check_form(form, device, train=False):
-    """Raise a ValueError, or ImportError for a missing package, unless networks run in a form."""
-    allowed = TRAINING_FORMS if train else FORMS
-    if form not in allowed:
-        task = 'trained in' if train else 'run in'
-        raise ValueError(f'networks are {task} {", ".join(allowed)}, not in {form!r}.')
-    if form in RUNTIMES:
-        if device != 'cpu':
-            raise ValueError(f'{form} is measured on the CPU only, not on {device}.')
+def check_forms(forms, train=False):
+    """Raise a ValueError, or ImportError for a missing package, unless networks run in forms."""
+    if train and not set(forms) <= set(TRAINING_FORMS):
+        raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)} only.')
+    for form in RUNTIMES.keys() & set(forms):
         FORMATS[RUNTIMES[form][0]].require_packages()
 
 
-def make_form(model, form, train=False):
-    """Make a PyTorch form of a network, which stays as it is.
+def make_form(model, form, image, train=False):
+    """Make a PyTorch form of a network, which stays as it is, and of an image for it.
 
     All but 'eager' are in channels_last memory format; 'deploy' has its batch norms folded, and so
     has 'compile' for inference.
@@ -50,15 +41,11 @@ def make_form(model, form, train=False):
         to_deploy_form(module)
     if form != 'eager':
         module.to(memory_format=torch.channels_last)
+        image = image.contiguous(memory_format=torch.channels_last)
     if form == 'compile':
         # Freezing lays weights out for the compiled program
         module.compile(dynamic=False, options=None if train else dict(freezing=True))
-    return module
-
-
-def lay_out(image, form):
-    """Give an image the memory format that a PyTorch form works in."""
-    return image if form == 'eager' else image.contiguous(memory_format=torch.channels_last)
+    return module, image
 
 
 def prepare(model, form, image, folder, threads):
@@ -67,26 +54,31 @@ def prepare(model, form, image, folder, threads):
     Other runtimes' files go to the folder; ``threads`` is for them. Outputs are tensors or arrays.
     """
     if form in RUNTIMES:
+        kind, suffix = RUNTIMES[form]
         module = copy.deepcopy(model.module)
         if model.deploys:
             module = to_deploy_form(module, form)
-        file = exported_file(folder, form)
-        export_module(module, image, file, RUNTIMES[form][0])
+        file = folder / f'{form}{suffix}'
+        export_module(module, image, file, kind)
         run = partial(load_exported(file, threads), image.numpy())
     else:
-        module = make_form(model, form)
-        run = torch.inference_mode()(partial(module, lay_out(image, form)))
+        run = torch.inference_mode()(partial(*make_form(model, form, image)))
     run()
     return run
 
 
-def exported_file(folder, form):
-    """Path | None: Where :func:`prepare` exports a network to; None for PyTorch's forms."""
-    return (folder / form).with_suffix(RUNTIMES[form][1]) if form in RUNTIMES else None
+def training_step(module, image):
+    """Return what runs a forward and backward pass of a mean square of every output."""
+
+    def step():
+        sum(out.square().mean() for out in module(image)).backward()
+        module.zero_grad()
+
+    return step
 
 
 def check_agreement(name, found, expected):
-    """Raise a :class:`Mismatch` unless the outputs of ``name`` are those expected.
+    """Raise a ValueError unless the outputs of ``name`` are those expected.
 
     Returns:
         float: The largest difference, in parts of the largest value of the same expected output.
@@ -99,7 +91,7 @@ def check_agreement(name, found, expected):
             for one, other in zip(found, expected)
         )
     if not difference <= TOLERANCE:
-        raise Mismatch(
+        raise ValueError(
             f'{name} does not give the outputs of the same weights: they are off by '
             f'{difference:.2g} of the largest value, {TOLERANCE:g} are allowed.'
         )
@@ -108,16 +100,5 @@ def check_agreement(name, found, expected):
 
 def _as_array(value):
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
+        value = value.detach().numpy()
     return value.astype(np.float64)
-
-
-class TrainingStep:
-    """Forward and backward pass of a mean square of every output; no optimizer."""
-
-    def __init__(self, module: nn.Module, image):
-        self.module, self.image = module, image
-
-    def __call__(self):
-        self.module.zero_grad(set_to_none=True)
-        sum(out.square().mean() for out in self.module(self.image)).backward()

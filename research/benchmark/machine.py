@@ -4,33 +4,33 @@ import json
 import os
 import platform
 import tempfile
-import time
+from contextlib import suppress
 from importlib import metadata
+from itertools import accumulate
 from pathlib import Path
+from timeit import repeat
 
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from mmghost.compat import ONEDL
 from mmghost.utils.complexity import count_complexity
 from mmghost.version import __version__
 
-PACKAGES = ('torch', 'timm', 'mmpretrain', 'onnxruntime', 'openvino', 'litert-torch',
-            'ai-edge-litert')  # fmt: skip
-_REPEATS = 30
+PACKAGES = ('torch', 'timm', 'onnxruntime', 'openvino', 'litert-torch', 'ai-edge-litert',
+            'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain', 'onedl-mmengine',
+            'onedl-mmcv', *ONEDL.values())  # fmt: skip
+_SIDE, _REPEATS = 1024, 30
 
 
-def describe_environment(device, packages=PACKAGES):
-    """dict[str, str | int]: The hardware, and the versions of those packages that are installed."""
+def describe_environment():
+    """dict[str, str | int]: The hardware, and the versions of what is installed."""
     found = dict(processor=_processor(), cores=len(os.sched_getaffinity(0)))
-    if device.type == 'cuda':
-        found['gpu'] = torch.cuda.get_device_name(device)
     found.update(python=platform.python_version(), mmghost=__version__)
-    for package in packages:
-        try:
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -40,45 +40,18 @@ def _processor():
     return names[0] if names else platform.machine()
 
 
-def synchronise(device):
-    """Wait until a device has done all that it was given."""
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-
-
-def _best_rate(function, amount, device):
-    """Give the highest rate of many runs, which the machine reached when nothing disturbed it."""
-    rates = []
-    for _ in range(_REPEATS):
-        synchronise(device)
-        started = time.perf_counter()
-        function()
-        synchronise(device)
-        rates.append(amount / (time.perf_counter() - started))
-    return max(rates)
-
-
-def measure_machine(device):
+def measure_machine():
     """Measure multiply-adds a second, of a large matrix product, and bytes copied beyond any cache.
 
-    On a GPU the product is in what convolutions take for single precision: TF32 where there is
-    such. A byte counts twice, as it is read and written.
+    Rates are the highest of many runs, which the machine reached when nothing disturbed it. A byte
+    counts twice, as it is read and written.
     """
-    on_gpu = device.type == 'cuda'
-    size = 8192 if on_gpu else 1024
-    left, right = torch.randn(2, size, size, device=device)
-    precision = torch.get_float32_matmul_precision()
-    if on_gpu and torch.backends.cudnn.allow_tf32:
-        torch.set_float32_matmul_precision('high')
-    try:
-        with torch.inference_mode():
-            multiply_adds = _best_rate(lambda: left @ right, size**3, device)
-    finally:
-        torch.set_float32_matmul_precision(precision)
-    source = torch.ones(2**28 if on_gpu else 2**26, device=device)
+    left, right = torch.randn(2, _SIDE, _SIDE)
+    multiplied = min(repeat(lambda: left @ right, number=1, repeat=_REPEATS))
+    source = torch.ones(2**26)
     target = torch.empty_like(source)
-    copied = _best_rate(lambda: target.copy_(source), 2 * source.nbytes, device)
-    return dict(multiply_adds=multiply_adds, copied_bytes=copied)
+    copied = min(repeat(lambda: target.copy_(source), number=1, repeat=_REPEATS))
+    return dict(multiply_adds=_SIDE**3 / multiplied, copied_bytes=2 * source.nbytes / copied)
 
 
 def count_work(module, image):
@@ -97,31 +70,21 @@ def count_work(module, image):
 
     layers = (part for part in module.modules() if isinstance(part, (nn.Conv2d, nn.Linear)))
     hooks = [layer.register_forward_hook(add) for layer in layers]
-    try:
-        with torch.inference_mode():
-            module(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with torch.inference_mode():
+        module(image)
+    for hook in hooks:
+        hook.remove()
     count = count_complexity(module, tuple(image.shape[-2:]), image.shape[1])
     return count.multiply_adds * len(image), moved
 
 
-def peak_memory(step, device):
-    """Measure the most memory in bytes that a :class:`TrainingStep`, run once, holds at once.
+def peak_memory(step):
+    """Measure the most memory in bytes that a training step, run once, holds at once.
 
     Counted is what PyTorch allocates during the step: maps kept for the backward pass, gradients,
-    scratch space. Weights and the input, there before, are not. On a GPU the caching allocator
-    tells; on a CPU every allocation and release of a profiled step is added up.
+    scratch space. Weights and the input, there before, are not. Every allocation and release of a
+    profiled step is added up.
     """
-    step.module.zero_grad(set_to_none=True)
-    if device.type == 'cuda':
-        torch.cuda.synchronize(device)
-        before = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        step()
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
     os.environ.setdefault('KINETO_LOG_LEVEL', '99')  # it reports its own start and stop as errors
     with profile(activities=[ProfilerActivity.CPU], acc_events=True, profile_memory=True) as record:
         step()
@@ -129,10 +92,6 @@ def peak_memory(step, device):
         file = Path(folder, 'trace.json')
         record.export_chrome_trace(str(file))
         events = json.loads(file.read_text())['traceEvents']
-    held = most = 0
-    for event in sorted(
-        (event for event in events if event['name'] == '[memory]'), key=lambda event: event['ts']
-    ):
-        held += event['args']['Bytes']
-        most = max(most, held)
-    return most
+    changes = [event for event in events if event['name'] == '[memory]']
+    changes.sort(key=lambda event: event['ts'])
+    return max(accumulate(event['args']['Bytes'] for event in changes))

@@ -1,17 +1,20 @@
 """The networks that can be compared, by name, with weights as gentle as trained ones."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from mmengine.registry import MODELS
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.utils.configs import SUFFIXES
+from mmghost.utils.whole_models import build_whole_model
 
-from .widths import build_at_width, is_config
+from ..results import read_config
 
 MAPS = (0, 1, 2, 3, 4)
-_SETTLED_ON = (4, 3, 192, 192)
 
 
 class Model(NamedTuple):
@@ -46,27 +49,16 @@ class TimmStages(nn.Module):
 
 
 def _timm(version, width):
-    try:
-        import timm
-    except ImportError as error:
-        raise ImportError("comparing with timm needs it: 'pip install timm'.") from error
+    import timm
+
     stages = timm.create_model('ghostnet_100').cfgs
     return TimmStages(timm.models.ghostnet.GhostNet(stages, width=width, version=version))
 
 
 def _self_attention(width):
     """GhostNetV2's Table 1: GhostNet with self-attention, as mmghost's config of the row has it."""
-    return MODELS.build(
-        dict(
-            type='mmghost.AttentiveBackbone',
-            backbone='mmghost.GhostNet',
-            attention_cfg=dict(type='mmghost.MobileViTAttention'),
-            where='output',
-            blocks=[4, 10, 15],
-            widen_factor=width,
-            out_indices=MAPS,
-        )
-    )
+    row = read_config('research/configs/classification/ghostnet-1.0x-self-attention_8xb128_in1k.py')
+    return MODELS.build(dict(row.model.backbone, widen_factor=width, out_indices=MAPS))
 
 
 def _mobilenetv2(width):
@@ -90,33 +82,38 @@ NETWORKS = {
 }
 
 
-def build_model(name, width):
+def is_config(name):
+    """Tell whether a name is one of a config rather than of a network."""
+    return '::' in name or Path(name).suffix in SUFFIXES
+
+
+def build_model(name, width=1.0):
     """Build a network of :data:`NETWORKS`, or of a config: a file, or ``package::path``."""
-    if is_config(name):
-        whole = build_at_width(name, width)
-        if not whole.takes_images_alone:
-            raise ValueError(
-                f'{name} does not run on images alone, as two-stage detectors and transformers: '
-                'their speed is not measured.'
-            )
-        return Model(name, name, whole)
-    if name not in NETWORKS:
+    if name in NETWORKS:
+        family = name.removeprefix('timm.').removeprefix('mmghost.')
+        return Model(name, family, NETWORKS[name](width), deploys=not name.startswith('timm.'))
+    if not is_config(name):
         raise ValueError(
             f'there is no model {name!r}: give one of {", ".join(NETWORKS)}, or a config.'
         )
-    family = name.removeprefix('timm.').removeprefix('mmghost.')
-    return Model(name, family, NETWORKS[name](width), deploys=not name.startswith('timm.'))
+    if width != 1:
+        raise ValueError(f'{name} has a width of its own: leave --width out.')
+    whole = build_whole_model(name)
+    if not whole.takes_images_alone:
+        raise ValueError(
+            f'{name} does not run on images alone, as two-stage detectors and transformers: '
+            'their speed is not measured.'
+        )
+    return Model(name, name, whole)
 
 
 def build_models(names, width=1.0):
     """Build networks by :func:`build_model` in evaluation mode, one family with the same weights.
 
     Raises:
-        ValueError: If a network does not exist, is given twice or does not run on an image alone.
+        OSError, ValueError: If a network or config does not exist, or does not run on an image
+            alone.
     """
-    twice = {name for name in names if list(names).count(name) > 1}
-    if twice:
-        raise ValueError(f'{", ".join(sorted(twice))} is given more than once.')
     models = [build_model(name, width) for name in names]
     sources = {}
     # timm's first: mmghost's load their weights, not the other way round
@@ -124,42 +121,29 @@ def build_models(names, width=1.0):
         if model.family in sources:
             model.module.load_state_dict(sources[model.family].state_dict())
             model.module.eval()
-            continue
-        sources[model.family] = model.module
-        try:
+        else:
             settle(model.module)
-        except Exception as error:
-            raise ValueError(f'{model.name} does not run on images alone: {error!r}') from error
+            sources[model.family] = model.module
     return models
 
 
 def settle(module, seed=0):
-    """Give a module random weights, and its batch norms statistics near those of its features.
+    """Give a module random weights, and its batch norms the statistics of its features on noise.
 
     With statistics out of the blue a deep network amplifies rounding, and two forms of it could not
     be compared. The module takes images and is in evaluation mode then.
     """
     generator = torch.Generator().manual_seed(seed)
 
-    def noise(like):
-        return torch.randn(like.shape, generator=generator, dtype=like.dtype)
+    def noise(*shape):
+        return torch.randn(shape, generator=generator, dtype=torch.double)
 
-    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
+    module.double()
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if parameter.ndim > 1:
-                parameter.copy_(noise(parameter) * (2 / parameter[0].numel()) ** 0.5)
+                parameter.copy_(noise(*parameter.shape) * (2 / parameter[0].numel()) ** 0.5)
             else:
-                parameter.copy_(name.endswith('weight') + 0.1 * noise(parameter))
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain mean
-        module.double().train()
-        for _ in range(2):
-            module(torch.randn(_SETTLED_ON, generator=generator, dtype=torch.double))
-        for norm, momentum in zip(norms, momenta):
-            norm.momentum = momentum
-            norm.running_mean += 0.1 * norm.running_var.sqrt() * noise(norm.running_mean)
-            norm.running_var *= 1 + 0.1 * noise(norm.running_var).clamp(-2, 2)
+                parameter.copy_(name.endswith('weight') + 0.1 * noise(*parameter.shape))
+    update_bn([noise(4, 3, 192, 192) for _ in range(2)], module)
     module.float().eval()

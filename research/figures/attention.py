@@ -1,24 +1,21 @@
 """Draw where the attention at one position comes from: by layer, DFC above full attention.
 
 GhostNetV2, Figure 6. Full attention is that of a network trained with self-attention, given by
---full, or else the affinity of the same features. docs/look_inside.md says how both are computed.
+--full. docs/look_inside.md says how both are computed.
 """
 
 import re
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
+from matplotlib.patches import Rectangle
 
 from mmghost.layers import DFCAttention, GhostModule, MobileViTAttention
-from mmghost.utils.command_line import one_line_errors
 
-from ..text import rich_table, wide_console
-from .inputs import find_layer, make_parser, open_model, record
-from .pictures import check_new_file, frame, hide_ticks, new_figure, save_figure, show_image
+from .inputs import find_layer, make_parser, open_model, record, run
+from .pictures import new_figure, show_image, show_maps
 
 MOST = 6  # columns of a picture
-_PLACE = re.compile(r'(\.ghost[12])?\.attention$')
 _MARK = 'red'
 
 
@@ -37,24 +34,21 @@ class AttentionMap(NamedTuple):
     row: int
     column: int
 
-    @property
-    def on_cross(self):
-        """float: The share of the position's own row and column."""
-        weights = self.weights
-        return (
+    def shares(self):
+        """Tell how the attention is spread.
+
+        Returns:
+            tuple[float, float, float]: The share of the position's own row and column; that share
+            if all positions that take part took part evenly; and how many take part, e to the
+            entropy of their shares.
+        """
+        reached = self.weights > 0
+        crosses = (
             weights[self.row].sum() + weights[:, self.column].sum() - weights[self.row, self.column]
-        ).item()
-
-    @property
-    def even_on_cross(self):
-        """float: That share if all positions that take part took part evenly."""
-        reached = (self.weights > 0).double()
-        return self._replace(weights=reached / reached.sum()).on_cross
-
-    @property
-    def spread(self):
-        """float: The number of positions that take part, e to the entropy of their shares."""
-        return torch.special.entr(self.weights).sum().exp().item()
+            for weights in (self.weights, reached / reached.sum())
+        )
+        spread = torch.special.entr(self.weights).sum().exp()
+        return *(cross.item() for cross in crosses), spread.item()
 
 
 def attention_maps(model, image, position, layers=None, full=None):
@@ -64,8 +58,7 @@ def attention_maps(model, image, position, layers=None, full=None):
     row of Eq. 3's F for the position, exactly: DFC attention is linear from the tokens z to what
     the sigmoid takes, so that row is a gradient; shown is the sum of its absolute values over the
     channels, as shares. *Full* is the softmax over the keys for the query at the position, the mean
-    over the heads, of a network trained with self-attention; or else, for want of one, the affinity
-    of the same tokens, see :func:`token_affinity`. docs/look_inside.md says more.
+    over the heads, of a network trained with self-attention. docs/look_inside.md says more.
 
     Where the last stages are dilated, a position sees only every d-th row and column.
 
@@ -80,7 +73,7 @@ def attention_maps(model, image, position, layers=None, full=None):
             same image as its config prepares it. Defaults to None.
 
     Returns:
-        list[tuple[AttentionMap, AttentionMap]]: Decoupled and full attention of each layer.
+        list[list[AttentionMap]]: Of each layer the decoupled and, if there is such, the full one.
 
     Raises:
         ValueError: If the position is outside of the image, there is no such layer, or there is no
@@ -93,56 +86,47 @@ def attention_maps(model, image, position, layers=None, full=None):
             f'the position must be in the image, y from 0 to {height - 1} and x from 0 to '
             f'{width - 1}, but is {y}, {x}.'
         )
-    names = _attentions(model, DFCAttention, layers)
-    if full is None:
-        return [_decoupled(model, name, image, position) for name in _spread_out(names, layers)]
-    full, full_image = full
-    if full_image.pixels.shape != image.pixels.shape:
-        raise ValueError('the two configs must prepare the image in the same size.')
-    beside = {_place(name): name for name in _attentions(full, MobileViTAttention)}
-    names = [name for name in names if _place(name) in beside]
-    if not names:
-        raise ValueError(
-            'the two models have no attention in the same bottlenecks: full attention is in '
-            f'{", ".join(beside)}.'
-        )
-    return [
-        (
-            _decoupled(model, name, image, position)[0],
-            _self_attention(full, beside[_place(name)], full_image, position),
-        )
-        for name in _spread_out(names, layers)
-    ]
+    names = _attentions(model, DFCAttention, 'DFC attention')
+    if layers:
+        names = [name for layer in layers for name in _inside(model, layer, names)]
+    if full:
+        full, full_image = full
+        beside = _attentions(full, MobileViTAttention, 'self-attention (MobileViTAttention)')
+        beside = {_place(name): name for name in beside}
+        names = [name for name in names if _place(name) in beside]
+        if not names or full_image.pixels.shape != image.pixels.shape:
+            raise ValueError(
+                'the two models must have attention in the same bottlenecks, and images of one '
+                f'size: full attention is in {", ".join(beside)}.'
+            )
+    if not layers and len(names) > MOST:
+        names = [names[round(index * (len(names) - 1) / (MOST - 1))] for index in range(MOST)]
+    found = [[_decoupled(model, name, image, position)] for name in names]
+    if full:
+        for name, maps in zip(names, found):
+            maps.append(_self_attention(full, beside[_place(name)], full_image, position))
+    return found
 
 
-def _attentions(model, kind, layers=None):
-    """Name a model's attentions of a kind, or those in some layers only."""
+def _attentions(model, kind, what):
     names = [name for name, module in model.named_modules() if isinstance(module, kind)]
     if not names:
-        raise ValueError(
-            'the model has no DFC attention.'
-            if kind is DFCAttention
-            else 'the model of full attention has no self-attention (MobileViTAttention).'
-        )
-    chosen = []
-    for layer in layers or ():
-        find_layer(model, layer)
-        inside = [name for name in names if f'{name}.'.startswith(f'{layer}.')]
-        if not inside:
-            raise ValueError(f'the layer {layer!r} has no DFC attention; {names[0]!r} is one.')
-        chosen += inside
-    return list(dict.fromkeys(chosen)) or names
+        raise ValueError(f'the model has no {what}.')
+    return names
+
+
+def _inside(model, layer, names):
+    """Choose the attentions in a layer."""
+    find_layer(model, layer)
+    inside = [name for name in names if f'{name}.'.startswith(f'{layer}.')]
+    if not inside:
+        raise ValueError(f'the layer {layer!r} has no DFC attention; {names[0]!r} is one.')
+    return inside
 
 
 def _place(name):
     """Name the bottleneck that an attention is in."""
-    return _PLACE.sub('', name)
-
-
-def _spread_out(names, chosen):
-    if chosen or len(names) <= MOST:
-        return names
-    return [names[round(index * (len(names) - 1) / (MOST - 1))] for index in range(MOST)]
+    return re.sub(r'(\.ghost[12])?\.attention$', '', name)
 
 
 def effective_weights(attention, tokens, row, column):
@@ -161,50 +145,31 @@ def effective_weights(attention, tokens, row, column):
     return weights[0]
 
 
-def token_affinity(tokens, row, column):
-    """Give how alike the token at a position is to all of ``(C, h, w)``, as shares ``(h, w)``.
-
-    They are cosine similarities, negative ones as 0.
-    """
-    similarity = F.cosine_similarity(tokens, tokens[:, row, column, None, None], dim=0).clamp(min=0)
-    return similarity / similarity.sum().clamp(min=1e-12)
-
-
 def _decoupled(model, name, image, position):
     attention = find_layer(model, name)
     # A Ghost module calls its attention's parts
     parent = find_layer(model, name.rpartition('.')[0])
     carrier = parent if isinstance(parent, GhostModule) else attention
     found = record(model, dict(carrier=carrier, pointwise=attention.pointwise), image)
-    size = found['carrier'][0].shape[-2:]
+    size, step = found['carrier'][0][0].shape[-2:], attention.dilation
     y, x = _scale(position, image, size)
-    step = attention.dilation
     tokens = found['pointwise'][1][(y % step) * step + x % step]
-    phase = [-(-length // step) for length in size]
     row, column = (
-        where // step * grid // length
-        for where, grid, length in zip((y, x), tokens.shape[1:], phase)
+        where // step * grid // -(-length // step)
+        for where, grid, length in zip((y, x), tokens.shape[1:], size)
     )
     weights = effective_weights(attention, tokens, row, column).abs().sum(0)
-    return (
-        AttentionMap(name, weights / weights.sum(), row, column),
-        AttentionMap(name, token_affinity(tokens, row, column), row, column),
-    )
+    return AttentionMap(name, weights / weights.sum(), row, column)
 
 
 def _self_attention(model, name, image, position):
     attention = find_layer(model, name)
     found = record(model, dict(attention=attention, qkv=attention.qkv), image)
-    size = found['attention'][0].shape[-2:]
     step = attention.step
-    whole = [-(-length // step) * step for length in size]
-    y, x = (
-        where * padded // length
-        for where, padded, length in zip(_scale(position, image, size), whole, size)
-    )
+    height, width = (-(-length // step) for length in found['attention'][0][0].shape[-2:])
+    y, x = _scale(position, image, (height * step, width * step))
     heads = found['qkv'][1][(y % step) * step + x % step].unflatten(1, (3, attention.num_heads, -1))
     queries, keys, _ = heads.permute(1, 2, 0, 3)
-    height, width = (length // step for length in whole)
     query = queries[:, y // step * width + x // step]
     products = torch.einsum('hc,hlc->hl', query, keys) / query.shape[1] ** 0.5
     weights = products.softmax(1).mean(0).view(height, width)
@@ -213,42 +178,19 @@ def _self_attention(model, name, image, position):
 
 def _scale(position, image, size):
     """Find a position of the input in a map of it."""
-    return [
-        where * length // whole
-        for where, length, whole in zip(position, size, image.inputs.shape[-2:])
-    ]
+    sides = zip(position, size, image.inputs.shape[-2:])
+    return [where * length // whole for where, length, whole in sides]
 
 
-def attention_table(found):
-    """Table: How what :func:`attention_maps` found is spread over positions, for rich's console."""
-    rows = []
-    for pair in found:
-        height, width = pair[0].weights.shape
-        figures = [
-            text
-            for one in pair
-            for text in (f'{one.on_cross:.0%} ({one.even_on_cross:.0%})', f'{one.spread:.1f}')
-        ]
-        rows.append((_short(pair[0].layer), f'{height}x{width}', *figures))
-    return rich_table(
-        ('layer', 'positions', 'decoupled: cross', 'spread', 'full: cross', 'spread'),
-        rows,
-        caption="cross: share of the attention in the position's own row and column, in brackets "
-        'what it would be if all positions that take part did so evenly; spread: e to the entropy '
-        'of the shares, in positions.',
-    )
-
-
-def draw_attention(found, image, position, full_name):
+def draw_attention(found, image, position):
     """Draw decoupled attention above full attention, layer by layer: GhostNetV2, Figure 6.
 
     Args:
-        found (list[tuple[AttentionMap, AttentionMap]]): What :func:`attention_maps` found.
+        found (list[list[AttentionMap]]): What :func:`attention_maps` found.
         image (InputImage): The image.
         position (tuple[int, int]): y and x, in pixels of the image.
-        full_name (str): What the full attention is.
     """
-    figure = new_figure(5.8)
+    figure = new_figure(3.3 + 2.5 * (len(found[0]) - 1))
     y, x = position
     figure.suptitle(
         f'Which positions take part in the attention at the red mark (y = {y}, x = {x}), '
@@ -256,31 +198,26 @@ def draw_attention(found, image, position, full_name):
         fontsize=12,
     )
     left, right = figure.subfigures(1, 2, width_ratios=(1.4, max(len(found), 3)))
-    axis = left.subplots()
-    show_image(axis, image)
-    axis.plot(x, y, marker='+', color=_MARK, markersize=14, markeredgewidth=2.5)
-    rows = right.subplots(2, len(found), squeeze=False)
-    names = ('decoupled (DFC) attention:\nlearnt weights', full_name)
-    for column, pair in enumerate(found):
-        for axis, attention, name in zip(rows[:, column], pair, names):
-            _draw_map(right, axis, attention, image)
-            if column == 0:
-                axis.set_ylabel(name, fontsize=9)
-        rows[0, column].set_title(_short(pair[0].layer), fontsize=8)
+    axes = left.subplots()
+    show_image(axes, image)
+    axes.plot(x, y, marker='+', color=_MARK, markersize=14, markeredgewidth=2.5)
+    rows = right.subplots(len(found[0]), len(found), squeeze=False)
+    for column, maps in zip(rows.T, found):
+        for axes, one in zip(column, maps):
+            _draw_map(axes, one)
+        column[0].set_title(_short(maps[0].layer), fontsize=8)
+    for axes, name in zip(rows[:, 0], ('decoupled (DFC) attention', 'trained self-attention')):
+        axes.set_ylabel(name, fontsize=9)
     return figure
 
 
-def _draw_map(figure, axis, attention, image):
+def _draw_map(axes, attention):
     height, width = attention.weights.shape
-    drawn = axis.imshow(100 * attention.weights.numpy(), cmap='viridis', vmin=0)
-    frame(axis, attention.column - 0.5, attention.row - 0.5, 1, 1, _MARK)
-    hide_ticks(axis)
-    axis.set_xlabel(
-        f'{height}x{width} positions\n{attention.on_cross:.0%} in its row and\n'
-        f'column (even: {attention.even_on_cross:.0%})',
-        fontsize=8,
-    )
-    bar = figure.colorbar(drawn, ax=axis, location='bottom', shrink=0.9)
+    drawn = show_maps(axes, 100 * attention.weights.numpy(), '')
+    corner = attention.column - 0.5, attention.row - 0.5  # a pixel's middle is at whole numbers
+    axes.add_patch(Rectangle(corner, 1, 1, edgecolor=_MARK, linewidth=2, fill=False))
+    axes.set_xlabel(f'{height}x{width} positions', fontsize=8)
+    bar = axes.figure.colorbar(drawn, ax=axes, location='bottom', shrink=0.9)
     bar.ax.tick_params(labelsize=7)
     bar.ax.set_title('share of the whole, %', fontsize=7)
 
@@ -289,35 +226,33 @@ def _short(name):
     return name.removeprefix('backbone.').removesuffix('.attention')
 
 
-def parse_args():
+def draw(args, model, images):
+    """Draw the figure that a command line asks for, and print how the attention is spread."""
+    (image,), full = images, None
+    if args.full:
+        full_model, (full_image,) = open_model(*args.full, args.image)
+        full = full_model, full_image
+    position = args.position or [length // 2 for length in image.pixels.shape[:2]]
+    found = attention_maps(model, image, position, args.layer, full)
+    for one in (one for maps in found for one in maps):
+        height, width = one.weights.shape
+        cross, even, spread = one.shares()
+        print(
+            f'{_short(one.layer)}: {height}x{width} positions, {cross:.0%} in its row and column '
+            f'(even: {even:.0%}), spread over {spread:.1f}'
+        )
+    return draw_attention(found, image, position)
+
+
+def main():
     parser = make_parser(__doc__)
-    parser.add_argument(
-        '--position',
-        nargs=2,
-        type=int,
-        metavar=('Y', 'X'),
-        help='in pixels of the image as the network gets it (default: its middle)',
-    )
+    where = 'in pixels of the image as the network gets it (default: its middle)'
+    parser.add_argument('--position', nargs=2, type=int, metavar=('Y', 'X'), help=where)
     layers = 'attentions, or blocks that have some (default: six, from the first to the last)'
     parser.add_argument('--layer', nargs='+', help=layers)
     full = 'a network with self-attention in the same bottlenecks'
     parser.add_argument('--full', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help=full)
-    return parser.parse_args()
-
-
-def main():
-    args = parse_args()
-    with one_line_errors():
-        check_new_file(args.out)
-        model, (image,) = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
-        full, full_name = None, 'affinity of the same features'
-        if args.full:
-            full_model, (full_image,) = open_model(*args.full, args.image)
-            full, full_name = (full_model, full_image), 'trained self-attention'
-        position = args.position or [length // 2 for length in image.pixels.shape[:2]]
-        found = attention_maps(model, image, position, args.layer, full)
-        save_figure(draw_attention(found, image, position, full_name), args.out)
-        wide_console().print(attention_table(found))
+    run(parser, draw)
 
 
 if __name__ == '__main__':

@@ -7,22 +7,12 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 
 from mmghost.layers import GhostModule
-from mmghost.utils.command_line import one_line_errors
 
-from .inputs import find_layer, make_parser, open_model, record, record_maps
-from .pictures import (
-    check_new_file,
-    colour_bar,
-    colours_of,
-    hide_ticks,
-    new_figure,
-    save_figure,
-    scale_maps,
-    show_image,
-    tile,
-)
+from .inputs import find_layer, make_parser, record, record_maps, run
+from .pictures import colour_bar, colours_of, new_figure, show_image, show_maps, tile
 
 _HEADING = (
     'Intrinsic maps, made by a convolution, and at the same places their ghosts, '
@@ -46,9 +36,10 @@ class LayerMaps(NamedTuple):
 
     def correlations(self):
         """Give each ghost map's correlation with its intrinsic map, 0 where one is constant."""
-        intrinsic = self.groups.get('intrinsic')
-        ghosts = [maps for name, maps in self.groups.items() if name.startswith('ghost')]
-        return torch.cat([_correlate(intrinsic[: len(maps)], maps) for maps in ghosts])
+        intrinsic, *ghosts = (
+            maps.flatten(1) - maps.flatten(1).mean(1, keepdim=True) for maps in self.groups.values()
+        )
+        return torch.cat([F.cosine_similarity(intrinsic[: len(one)], one) for one in ghosts])
 
 
 def ghost_maps(model, image, layers=None):
@@ -80,28 +71,20 @@ def ghost_maps(model, image, layers=None):
     for name in layers:
         layer = find_layer(model, name)
         if isinstance(layer, GhostModule):
-            found.append(LayerMaps(name, _halves(model, name, layer, image)))
+            found.append(LayerMaps(name, _halves(model, layer, image)))
         else:
             found.append(LayerMaps(name, dict(output=record_maps(model, name, image))))
     return found
 
 
-def _halves(model, name, module, image):
+def _halves(model, module, image):
     parts = {part: getattr(module, part) for part in ('primary_conv', 'cheap_operation')}
     found = record(model, parts, image)
     intrinsic, ghost = (found[part][1][0] for part in parts)
     each = len(ghost) // len(intrinsic)
     ghost = ghost[: module.out_channels - len(intrinsic)]
-    groups = dict(intrinsic=intrinsic)
-    for index in range(each):
-        groups['ghost' if each == 1 else f'ghost {index + 1}'] = ghost[index::each]
-    return groups
-
-
-def _correlate(first, second):
-    first, second = (maps.flatten(1) - maps.flatten(1).mean(1, True) for maps in (first, second))
-    norms = first.norm(dim=1) * second.norm(dim=1)
-    return torch.where(norms > 0, (first * second).sum(1) / norms.clamp(min=1e-30), 0.0)
+    names = ['ghost'] if each == 1 else [f'ghost {index + 1}' for index in range(each)]
+    return dict(intrinsic=intrinsic) | {name: ghost[i::each] for i, name in enumerate(names)}
 
 
 def draw_ghost_maps(found, image, count=36):
@@ -112,40 +95,34 @@ def draw_ghost_maps(found, image, count=36):
     """
     if count < 1:
         raise ValueError(f'the number of maps must be at least 1, not {count}.')
-    columns, heights = [], []
-    for layer in found:
-        groups = list(layer.groups.values())
-        shown = min(count, max(map(len, groups)))
-        columns.append(math.ceil(math.sqrt(shown * (2 if len(groups) == 1 else 1))))
-        height, width = groups[0].shape[1:]
-        rows = -(-shown // columns[-1])
-        heights.append(max(2.6, 8.4 / len(groups) * rows * height / columns[-1] / width + 0.8))
-    figure = new_figure(sum(heights) + 0.4)
+    figure = new_figure(4.8 * len(found) + 0.4)
     ghosts = any('intrinsic' in layer.groups for layer in found)
     figure.suptitle(_HEADING if ghosts else 'Feature maps', fontsize=12)
-    parts = figure.subfigures(len(found), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, layer, wide in zip(parts, found, columns):
-        _draw_layer(part, layer, image, count, wide)
+    parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
+    for part, layer in zip(parts, found):
+        _draw_layer(part, layer, image, count)
     return figure
 
 
-def _draw_layer(figure, layer, image, count, columns):
-    parts = len(layer.groups)
-    first, *others = figure.subplots(1, 1 + parts, width_ratios=(1, *[3.6 / parts] * parts))
+def _draw_layer(figure, layer, image, count):
+    groups = layer.groups
+    first, *others = figure.subplots(
+        1, 1 + len(groups), width_ratios=(1, *[3.6 / len(groups)] * len(groups))
+    )
     show_image(first, image)
     figure.suptitle(_title(layer), fontsize=10)
-    colours = colours_of(scale_maps(torch.cat(list(layer.groups.values())).numpy()))
-    for axis, (name, maps) in zip(others, layer.groups.items()):
-        drawn = axis.imshow(tile(scale_maps(maps[:count].numpy()), columns), **colours)
-        hide_ticks(axis)
-        colour = _FRAMES.get(name, 'green')
-        for spine in axis.spines.values():
-            spine.set(edgecolor=colour, linewidth=2.5)
+    most = max(map(len, groups.values()))
+    columns = math.ceil(math.sqrt(min(count, most) * (2 if len(groups) == 1 else 1)))
+    tiles = [tile(maps[:count], columns) for maps in groups.values()]
+    for axes, (name, maps), values in zip(others, groups.items(), tiles):
         channels, height, width = maps.shape
         some = f'{count} of {channels}' if count < channels else f'{channels}'
-        silent = int((maps.flatten(1).abs().amax(1) == 0).sum())
+        silent = int((maps.flatten(1) == 0).all(1).sum())
         title = f'{some} {name} maps of {height}x{width}' + (f', {silent} all 0' if silent else '')
-        axis.set_title(title, fontsize=9, color=colour)
+        drawn = show_maps(axes, values, title, colours_of(*tiles))
+        colour = _FRAMES.get(name, 'green')
+        axes.title.set_color(colour)
+        axes.spines[:].set(edgecolor=colour, linewidth=2.5)
     colour_bar(drawn, "value / the map's largest magnitude")
 
 
@@ -160,27 +137,18 @@ def _title(layer):
     )
 
 
-def parse_args():
-    parser = make_parser(__doc__)
-    parser.add_argument(
-        '--layer',
-        nargs='+',
-        help='Ghost modules, or other layers, whose maps are not parted '
-        '(default: the second Ghost module)',
-    )
-    parser.add_argument(
-        '--maps', type=int, default=36, help='maps in a frame at most (default: %(default)s)'
-    )
-    return parser.parse_args()
+def draw(args, model, images):
+    """Draw the figure that a command line asks for."""
+    return draw_ghost_maps(ghost_maps(model, images[0], args.layer), images[0], args.maps)
 
 
 def main():
-    args = parse_args()
-    with one_line_errors():
-        check_new_file(args.out)
-        model, (image,) = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
-        found = ghost_maps(model, image, args.layer)
-        save_figure(draw_ghost_maps(found, image, args.maps), args.out)
+    parser = make_parser(__doc__)
+    layers = 'Ghost modules, or layers to be shown whole (default: the second Ghost module)'
+    parser.add_argument('--layer', nargs='+', help=layers)
+    most = 'maps in a frame at most (default: %(default)s)'
+    parser.add_argument('--maps', type=int, default=36, help=most)
+    run(parser, draw)
 
 
 if __name__ == '__main__':

@@ -1,14 +1,14 @@
 """Trained models, images as they take them, and what their layers make of them."""
 
 import argparse
-from contextlib import ExitStack
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import mmcv
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
@@ -17,43 +17,40 @@ from mmghost.checkpoint import load_whole_model
 from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
-from mmghost.utils.command_line import ArgumentParser
+from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.configs import config_scope
 from mmghost.utils.inputs import check_input
 
+from .pictures import check_new_file
 
-def make_parser(description, several=False):
-    """Make the parser of a command that draws what is in a trained model on an image or several."""
+
+def make_parser(description, images=1):
+    """Make the parser of a command that draws what is in a trained model on some images."""
     parser = ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='a detection, segmentation or classification config')
-    parser.add_argument('checkpoint', help='its checkpoint')
-    parser.add_argument('-o', '--out', required=True, metavar='FILE', help='the picture to write')
-    parser.add_argument(
-        '--image',
-        metavar='IMAGE',
-        nargs='+' if several else 1,
-        default=[str(number) for number in range(8 if several else 1)],
-        help="files, or numbers of test images; the picture shows the first's maps "
-        '(default: 0 to 7)'
-        if several
-        else 'a file, or the number of a test image (default: 0)',
-    )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'
-    )
+    add = parser.add_argument
+    add('config', help='a detection, segmentation or classification config')
+    add('checkpoint', help='its checkpoint')
+    add('-o', '--out', required=True, metavar='FILE', help='the picture to write')
+    numbers = list(map(str, range(images)))
+    names = f'files, or numbers of test images (default: {" ".join(numbers)})'
+    add('--image', nargs='+' if images > 1 else 1, default=numbers, help=names)
     return parser
 
 
-def open_model(config, checkpoint, images, cfg_options=None):
-    """tuple[nn.Module, list[InputImage]]: A config's trained model, and images for it."""
-    config, _ = read_config(config, cfg_options)
-    init_default_scope(config_scope(config))
-    model = MODELS.build(config.model)
-    load_whole_model(model, checkpoint)
-    model.eval()
-    return model, input_images(config, model, images)
+def run(parser, draw):
+    """Do what the command line of a parser asks for, into a new file.
+
+    Args:
+        parser (ArgumentParser): Of :func:`make_parser`.
+        draw (Callable): Gives the figure for the arguments, the model and the images.
+    """
+    args = parser.parse_args()
+    with one_line_errors():
+        check_new_file(args.out)
+        model, images = open_model(args.config, args.checkpoint, args.image)
+        draw(args, model, images).savefig(args.out)
 
 
 class InputImage(NamedTuple):
@@ -74,6 +71,16 @@ class InputImage(NamedTuple):
     data_samples: list
 
 
+def open_model(config, checkpoint, images):
+    """tuple[nn.Module, list[InputImage]]: A config's trained model, and images for it."""
+    config, _ = read_config(config)
+    init_default_scope(config_scope(config))
+    model = MODELS.build(config.model)
+    load_whole_model(model, checkpoint)
+    model.eval()
+    return model, input_images(config, model, images)
+
+
 def input_images(config, model, names):
     """Prepare images as the config's test pipeline does.
 
@@ -91,14 +98,16 @@ def input_images(config, model, names):
     """
     dataset, images = None, []
     for name in names:
-        if not str(name).isdigit():
+        if not name.isdigit():
             sample, title = _read_file(config, model, name), Path(name).name
         else:
             dataset = dataset or _test_data(config)
             if int(name) >= len(dataset):
                 raise ValueError(f'there are test images 0 to {len(dataset) - 1}, but no {name}.')
             sample, title = dataset[int(name)], f'test image {name}'
-        images.append(_prepare(model, sample, title))
+        prepared = model.data_preprocessor(pseudo_collate([sample]), False)
+        pixels = _to_show(sample['inputs'])
+        images.append(InputImage(title, pixels, prepared['inputs'], prepared['data_samples']))
     return images
 
 
@@ -114,42 +123,35 @@ def _test_data(config):
 def _read_file(config, model, name):
     """Run the test pipeline on a file, without what loads images and annotations in it."""
     check_input(name, 'image')
-    image = mmcv.imread(str(name), 'grayscale' if input_channels(model) == 1 else 'color')
+    image = mmcv.imread(name, 'grayscale' if input_channels(model) == 1 else 'color')
     if image is None:
         raise ValueError(f'{name} is not an image that can be read.')
     dataset = config.test_dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset.dataset
-    steps = [step for step in dataset.pipeline if not _name(step).startswith('Load')]
+    pipeline = Compose(dataset.pipeline)
+    pipeline.transforms = [
+        step for step in pipeline.transforms if not type(step).__name__.startswith('Load')
+    ]
     size = image.shape[:2]
-    return Compose(steps)(
-        dict(img=image, img_path=str(name), img_id=0, img_shape=size, ori_shape=size)
-    )
+    return pipeline(dict(img=image, img_path=name, img_id=0, img_shape=size, ori_shape=size))
 
 
-def _name(step):
-    kind = step['type']
-    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
-
-
-def _prepare(model, sample, name):
-    pixels = sample['inputs'].permute(1, 2, 0).double().numpy()
-    if sample['inputs'].dtype == torch.uint8:
+def _to_show(inputs):
+    pixels = inputs.permute(1, 2, 0).double().numpy()
+    if inputs.dtype == torch.uint8:
         pixels = pixels / 255
     else:  # a pipeline that normalises by itself
         pixels = (pixels - pixels.min()) / max(np.ptp(pixels), 1e-12)
-    pixels = pixels[..., ::-1] if pixels.shape[2] == 3 else pixels[..., 0]
-    prepared = model.data_preprocessor(pseudo_collate([sample]), False)
-    return InputImage(name, pixels, prepared['inputs'], prepared['data_samples'])
+    return pixels[..., ::-1] if pixels.shape[2] == 3 else pixels[..., 0]
 
 
 def find_layer(model, name):
     """Return a model's layer, or raise a ValueError that suggests the nearest name there is."""
     modules = dict(model.named_modules())
-    if not name or name not in modules:
-        names = [known for known in modules if known]
-        below = name.rpartition('.')[0]
-        hint = nearest(name, [known for known in names if known.startswith(f'{below}.')] or names)
+    if name not in modules:
+        beside = [known for known in modules if known.startswith(f'{name.rpartition(".")[0]}.')]
+        hint = nearest(name, beside or modules)
         raise ValueError(f'the model has no layer {name!r}{hint or "."}')
     return modules[name]
 
@@ -166,30 +168,22 @@ def record(model, layers, image):
         image (InputImage): The image.
 
     Returns:
-        dict[str, tuple[Tensor, Tensor]]: Each layer's first input and its output.
+        dict[str, tuple[tuple, Tensor]]: Each layer's inputs and its output.
     """
     found = {}
 
-    def keep(name):
-        def hook(module, args, output):
-            if name not in found:
-                # What follows may work in place
-                found[name] = (_copy(args[0] if args else None), _copy(output))
+    def keep(name, module, args, output):
+        # What follows may work in place
+        found.setdefault(name, deepcopy((args, output)))
 
-        return hook
-
-    with ExitStack() as stack, torch.no_grad():
-        for name, layer in layers.items():
-            stack.callback(layer.register_forward_hook(keep(name)).remove)
+    hooks = [layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()]
+    with torch.no_grad():
         model(image.inputs, image.data_samples, mode='tensor')
-    for name in layers:
-        if name not in found:
-            raise ValueError(f'the layer {name!r} does not run when the model predicts.')
+    for hook in hooks:
+        hook.remove()
+    for name in layers.keys() - found:
+        raise ValueError(f'the layer {name!r} does not run when the model predicts.')
     return found
-
-
-def _copy(value):
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def record_maps(model, name, image):

@@ -1,14 +1,12 @@
 """Figures of maps, and their files."""
 
-import io
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from torchvision.utils import make_grid
 
-from mmghost.utils.files import write_atomically
 from mmghost.utils.outputs import check_folder
 
 _SMALL = 7
@@ -16,30 +14,21 @@ _SMALL = 7
 
 def new_figure(height):
     """Return an empty figure 1200 pixels wide, its height in inches of 100 pixels."""
-    figure = Figure((12, height), dpi=100, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure((12, height), dpi=100, layout='constrained')
 
 
-def check_new_file(file, suffixes=None):
+def check_new_file(file, suffixes=('.png', '.jpg', '.pdf', '.svg')):
     """Raise an OSError or ValueError unless a file can be written where nothing is.
 
     Its suffix must be one of ``suffixes``, by default the formats of pictures.
     """
     file = Path(file)
-    suffixes = suffixes or ('.png', '.jpg', '.pdf', '.svg')
     if file.suffix.lower() not in suffixes:
         raise ValueError(f'{file} must end in one of {", ".join(suffixes)}.')
     if file.exists():
         raise FileExistsError(f'{file} exists: give another name.')
     check_folder(file.parent)
-
-
-def save_figure(figure, file):
-    """Write a figure, whole or not at all, in the format of the file's suffix."""
-    content = io.BytesIO()
-    figure.savefig(content, format=Path(file).suffix[1:].lower())
-    write_atomically(content.getvalue(), file)
+    file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def show_image(axes, image):
@@ -52,15 +41,11 @@ def show_image(axes, image):
     axes.tick_params(labelsize=_SMALL)
 
 
-def frame(axes, left, top, width, height, colour, **style):
-    """Frame a part of a map; a pixel's middle is at whole numbers."""
-    style = dict(edgecolor=colour, linewidth=2, fill=False) | style
-    axes.add_patch(Rectangle((left, top), width, height, **style))
-
-
-def hide_ticks(axes):
-    """Leave out the axes' ticks, which would count pixels of maps."""
+def show_maps(axes, values, title, colours=None):
+    """Draw a map or several, ``(H, W)``; give what is drawn, for :func:`colour_bar`."""
     axes.set(xticks=[], yticks=[])
+    axes.set_title(title, fontsize=9)
+    return axes.imshow(values, **(colours or colours_of(values)))
 
 
 def colour_bar(shown, label):
@@ -71,25 +56,20 @@ def colour_bar(shown, label):
     bar.ax.tick_params(labelsize=_SMALL)
 
 
-def colours_of(values):
+def colours_of(*maps):
     """dict: Colours of ``imshow``: from 0 up, or blue below 0 and red above it."""
-    top = float(np.abs(values).max()) or 1.0
-    if values.min() >= 0:
+    top = max(np.nanmax(np.abs(values)) for values in maps) or 1
+    if min(np.nanmin(values) for values in maps) >= 0:
         return dict(cmap='viridis', vmin=0, vmax=top)
     return dict(cmap='RdBu_r', vmin=-top, vmax=top)
 
 
-def scale_maps(maps):
-    """Divide each map of an ndarray ``(C, H, W)`` by its own largest magnitude, if it has one."""
-    top = np.abs(maps).max((1, 2), keepdims=True)
-    return maps / np.where(top == 0, 1, top)
-
-
 def tile(maps, columns):
-    """Lay maps ``(C, H, W)`` out row by row, a pixel of nothing, NaN, between them."""
-    count, height, width = maps.shape
-    rows = -(-count // columns)
-    empty = np.full((rows * columns, height + 1, width + 1), np.nan)
-    empty[:count, :height, :width] = maps
-    grid = empty.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
-    return grid.reshape(rows * (height + 1), -1)[:-1, :-1]
+    """Lay maps ``(C, H, W)`` out row by row, each divided by its own largest magnitude.
+
+    Returns:
+        ndarray: The tiles, a pixel of nothing, NaN, around each.
+    """
+    top = maps.abs().amax((1, 2), keepdim=True)
+    scaled = maps / torch.where(top == 0, 1, top)
+    return make_grid(scaled[:, None], columns, padding=1, pad_value=float('nan'))[0].numpy()

@@ -12,22 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-
-from mmghost.utils.command_line import one_line_errors
-from mmghost.utils.files import write_atomically
+from matplotlib.patches import Rectangle
 
 from ..text import rich_table, wide_console
-from .inputs import make_parser, open_model, record_maps
+from .inputs import make_parser, record_maps, run
 from .pictures import (
     check_new_file,
     colour_bar,
     colours_of,
-    frame,
-    hide_ticks,
     new_figure,
-    save_figure,
-    scale_maps,
     show_image,
+    show_maps,
     tile,
 )
 
@@ -35,8 +30,7 @@ KERNEL_SIZES = (1, 3, 5, 7)
 PAIR_NAMES = ('red', 'green', 'blue', 'orange', 'purple', 'brown')
 TYPICAL = 'typical'
 _BLOCK = re.compile(r'(Bottleneck|BasicBlock|InvertedResidual)')
-_SHOWN = 48
-_GREY = 'dimgray'
+_SHOWN, _COLUMNS = 48, 12  # maps of a picture
 
 
 class Pair(NamedTuple):
@@ -48,8 +42,7 @@ class Pair(NamedTuple):
         target (int): The map that is predicted.
         correlation (float): Between the two, over all positions of all images.
         variance (float): Of the target: the error of predicting its mean everywhere.
-        errors (dict[int, float]): Mean squared error by kernel size.
-        predicted (dict[int, Tensor]): The first image's prediction by kernel size, ``(H, W)``.
+        mse (dict[int, float]): Mean squared error by kernel size.
     """
 
     name: str
@@ -57,8 +50,12 @@ class Pair(NamedTuple):
     target: int
     correlation: float
     variance: float
-    errors: dict
-    predicted: dict
+    mse: dict
+
+    @property
+    def colour(self):
+        """str: In the picture."""
+        return 'dimgray' if self.name == TYPICAL else self.name
 
 
 class Similarity(NamedTuple):
@@ -67,28 +64,6 @@ class Similarity(NamedTuple):
     layer: str
     maps: torch.Tensor
     pairs: list
-
-    def summary(self):
-        """Return what JSON can hold of it."""
-        channels, images, height, width = self.maps.shape
-        return dict(
-            layer=self.layer,
-            maps=channels,
-            size=[height, width],
-            images=images,
-            units="squared units of the layer's output, which is not normalised",
-            pairs=[
-                dict(
-                    name=pair.name,
-                    source=pair.source,
-                    target=pair.target,
-                    correlation=pair.correlation,
-                    variance=pair.variance,
-                    mse={str(size): error for size, error in pair.errors.items()},
-                )
-                for pair in self.pairs
-            ],
-        )
 
 
 def feature_similarity(model, images, layer=None, count=3):
@@ -103,7 +78,7 @@ def feature_similarity(model, images, layer=None, count=3):
 
     Args:
         model (nn.Module): A detector, segmentor or classifier, in evaluation mode.
-        images (Sequence[InputImage]): Images that give maps of one size.
+        images (Sequence[InputImage]): Images of one size.
         layer (str, optional): The layer's name; by default :func:`first_block`.
         count (int): Pairs to find, from 1 to 6. Defaults to 3.
 
@@ -111,16 +86,13 @@ def feature_similarity(model, images, layer=None, count=3):
         Similarity: The maps and the pairs.
 
     Raises:
-        ValueError: If there is no such layer, its maps differ in size or are too small for the
-            kernels, or there are not enough that vary.
+        ValueError: If there is no such layer, its maps are too small for the kernels, or there are
+            not enough that vary.
     """
     if not 1 <= count <= len(PAIR_NAMES):
         raise ValueError(f'the number of pairs must be from 1 to {len(PAIR_NAMES)}, not {count}.')
     layer = layer or first_block(model)
-    found = [record_maps(model, layer, image) for image in images]
-    if len({maps.shape for maps in found}) > 1:
-        raise ValueError('the images must be of one size, so that their maps are.')
-    maps = torch.stack(found, 1).double()
+    maps = torch.stack([record_maps(model, layer, image) for image in images], 1).double()
     values, unknowns = maps[0].numel(), max(KERNEL_SIZES) ** 2 + 1
     if values <= unknowns:
         raise ValueError(
@@ -129,26 +101,23 @@ def feature_similarity(model, images, layer=None, count=3):
             'more images.'
         )
     similar, typical = most_similar_pairs(maps, count)
-    names = (*PAIR_NAMES[: len(similar)], TYPICAL)
-    return Similarity(
-        layer, maps, [_fit(name, maps, *pair) for name, pair in zip(names, (*similar, typical))]
-    )
+    pairs = []
+    for name, pair in zip((*PAIR_NAMES[: len(similar)], TYPICAL), (*similar, typical)):
+        source, target = maps[pair[0]], maps[pair[1]]
+        errors = {
+            size: (fit_kernel(source, target, size)[-1] - target).square().mean().item()
+            for size in KERNEL_SIZES
+        }
+        pairs.append(Pair(name, *pair, target.var(correction=0).item(), errors))
+    return Similarity(layer, maps, pairs)
 
 
 def first_block(model):
-    """Name the first residual block of a model's backbone or, without any, its first convolution.
-
-    Raises:
-        ValueError: If there is neither.
-    """
+    """str: The first residual block of a backbone or, without any, its first convolution."""
     named = list(model.backbone.named_modules(prefix='backbone'))
-    for name, module in named:
-        if _BLOCK.search(type(module).__name__):
-            return name
-    for name, module in named:
-        if isinstance(module, torch.nn.Conv2d):
-            return name
-    raise ValueError('the backbone has no residual block and no convolution: give --layer.')
+    blocks = [name for name, module in named if _BLOCK.search(type(module).__name__)]
+    convolutions = [name for name, module in named if isinstance(module, torch.nn.Conv2d)]
+    return (blocks or convolutions)[0]
 
 
 def most_similar_pairs(maps, count):
@@ -168,31 +137,23 @@ def most_similar_pairs(maps, count):
         ValueError: If fewer than two maps vary.
     """
     flat = maps.flatten(1)
-    flat = flat - flat.mean(1, keepdim=True)
-    norms = flat.norm(dim=1)
-    alive = (norms > 1e-9 * norms.max()).nonzero().flatten()
+    deviations = flat.std(1)
+    alive = (deviations > 1e-9 * deviations.max()).nonzero().flatten()
     if len(alive) < 2:
         raise ValueError(
             f'of {len(maps)} maps {len(alive)} vary over the images: there is no pair.'
         )
-    unit = flat[alive] / norms[alive, None]
-    correlation = unit @ unit.T
+    correlation = flat[alive].corrcoef()
     first, second = torch.triu_indices(len(alive), len(alive), 1)
-    order = correlation[first, second].abs().argsort(descending=True, stable=True)
-
-    def pair(index):
-        i, j = first[index], second[index]
-        return alive[i].item(), alive[j].item(), correlation[i, j].item()
-
+    values = correlation[first, second]
+    every = zip(alive[first].tolist(), alive[second].tolist(), values.tolist())
+    pairs = sorted(every, key=lambda pair: -abs(pair[2]))
     found, taken = [], set()
-    for index in order:
-        candidate = pair(index)
-        if taken.isdisjoint(candidate[:2]):
-            found.append(candidate)
-            taken.update(candidate[:2])
-        if len(found) == count:
-            break
-    return found, pair(order[len(order) // 2])
+    for pair in pairs:
+        if len(found) < count and taken.isdisjoint(pair[:2]):
+            found.append(pair)
+            taken.update(pair[:2])
+    return found, pairs[len(pairs) // 2]
 
 
 def fit_kernel(source, target, size):
@@ -213,16 +174,6 @@ def fit_kernel(source, target, size):
     return solution[:-1].view(size, size), solution[-1, 0], (columns @ solution).view_as(target)
 
 
-def _fit(name, maps, source, target, correlation):
-    errors, predicted = {}, {}
-    for size in KERNEL_SIZES:
-        *_, values = fit_kernel(maps[source], maps[target], size)
-        errors[size] = (values - maps[target]).square().mean().item()
-        predicted[size] = values[0]
-    variance = maps[target].var(correction=0).item()
-    return Pair(name, source, target, correlation, variance, errors, predicted)
-
-
 def similarity_table(found):
     """Table: The errors of a :class:`Similarity` as in GhostNet's Table 2, for rich's console."""
     channels, images, height, width = found.maps.shape
@@ -233,7 +184,7 @@ def similarity_table(found):
             f'{pair.correlation:.3f}',
             *(
                 f'{_thousandths(error)} ({error / pair.variance:.1%})'
-                for error in pair.errors.values()
+                for error in pair.mse.values()
             ),
         )
         for pair in found.pairs
@@ -257,119 +208,91 @@ def draw_similarity(found, image):
 
     GhostNet, Figure 1, and the errors of Table 2.
     """
-    shown = _shown(found)
-    columns = min(12, max(8, -(-len(shown) // 2)))
-    _, _, height, width = found.maps.shape
-    top_height = max(2.3, 8.2 / columns * -(-len(shown) // columns) * height / width) + 0.5
-    pairs_height = 1.85 * len(found.pairs) + 0.2
-    figure = new_figure(top_height + pairs_height + 0.3)
+    channels, images, height, width = found.maps.shape
+    paired = {index for pair in found.pairs for index in (pair.source, pair.target)}
+    others = [index for index in range(channels) if index not in paired]
+    shown = sorted([*paired, *others[: _SHOWN - len(paired)]])
+    rows = -(-len(shown) // _COLUMNS)
+    heights = 1.2 + max(1.5, 0.7 * rows * height / width), 1.85 * len(found.pairs)
+    figure = new_figure(sum(heights))
     figure.suptitle(
         f'Similar feature maps of {found.layer}, and one of each pair predicted from the other '
-        f'(errors: over {found.maps.shape[1]} images)',
+        f'(errors: over {images} images)',
         fontsize=12,
     )
-    top, bottom = figure.subfigures(2, 1, height_ratios=(top_height, pairs_height))
-    _draw_all(top, found, image, shown, columns)
-    _draw_pairs(bottom, found)
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+    _draw_all(top, found, image, shown)
+    grid = bottom.subplots(len(found.pairs), 2 + len(KERNEL_SIZES), squeeze=False)
+    for axes, pair in zip(grid, found.pairs):
+        _draw_pair(axes, pair, found.maps)
     return figure
 
 
-def _shown(found):
-    """Choose maps: those of the pairs, and the first others."""
-    paired = {index for pair in found.pairs for index in (pair.source, pair.target)}
-    others = [index for index in range(len(found.maps)) if index not in paired]
-    return sorted([*paired, *others[: _SHOWN - len(paired)]])
-
-
-def _draw_all(figure, found, image, shown, columns):
-    left, right = figure.subplots(1, 2, width_ratios=(1, 4.2))
-    show_image(left, image)
-    maps = scale_maps(found.maps[shown, 0].numpy())
-    drawn = right.imshow(tile(maps, columns), **colours_of(maps))
-    hide_ticks(right)
+def _draw_all(figure, found, image, shown):
     channels, _, height, width = found.maps.shape
     some = f'{len(shown)} of the {channels}' if len(shown) < channels else f'All {channels}'
-    right.set_title(
-        f'{some} maps of {height}x{width}; each scaled for itself; framed: the pairs below',
-        fontsize=9,
-    )
-    for pair in found.pairs:
-        for index in (pair.source, pair.target):
-            row, column = divmod(shown.index(index), columns)
-            left, top = column * (width + 1) - 0.5, row * (height + 1) - 0.5
-            typical, colour = pair.name == TYPICAL, _colour(pair)
-            inside = 0.05 * width if typical else 0
-            size = width - 2 * inside, height - 2 * inside
-            line = dict(linewidth=2.5, linestyle='--' if typical else '-')
-            frame(right, left + inside, top + inside, *size, colour, **line)
-            box = dict(facecolor='white', edgecolor='none', alpha=0.8, pad=1)
-            place = left + 0.1 * width, top + 0.9 * height
-            style = dict(color=colour, fontsize=9, fontweight='bold', bbox=box)
-            right.text(*place, f'{index}', **style)
+    title = f'{some} maps of {height}x{width}; each scaled for itself; framed: the pairs below'
+    left, right = figure.subplots(1, 2, width_ratios=(1, 4.2))
+    show_image(left, image)
+    drawn = show_maps(right, tile(found.maps[shown, 0], _COLUMNS), title)
     colour_bar(drawn, "value / the map's largest magnitude")
-
-
-def _draw_pairs(figure, found):
-    grid = figure.subplots(len(found.pairs), 2 + len(KERNEL_SIZES), squeeze=False)
-    for axes, pair in zip(grid, found.pairs):
-        source, target = (found.maps[index, 0].numpy() for index in (pair.source, pair.target))
-        predicted = [pair.predicted[size].numpy() for size in KERNEL_SIZES]
-        axes[0].set_ylabel(
-            f'{pair.name} pair\ncorrelation {pair.correlation:.3f}',
-            fontsize=9,
-            color=_colour(pair),
-        )
-        drawn = axes[0].imshow(source, **colours_of(source))
-        colour_bar(drawn, 'feature value')
-        axes[0].set_title(f'map {pair.source}: input', fontsize=9)
-        colours = colours_of(np.stack([target, *predicted]))
-        axes[1].imshow(target, **colours)
-        axes[1].set_title(f'map {pair.target}: to predict', fontsize=9)
-        for axis, values, size in zip(axes[2:], predicted, KERNEL_SIZES):
-            drawn = axis.imshow(values, **colours)
-            axis.set_title(f'by a {size}x{size} kernel', fontsize=9)
-            axis.set_xlabel(
-                f'MSE {_thousandths(pair.errors[size])} · 10⁻³\n'
-                f'{pair.errors[size] / pair.variance:.1%} of the variance',
-                fontsize=8,
+    for pair in found.pairs:
+        inside, line = (0.05 * width, '--') if pair.name == TYPICAL else (0, '-')
+        style = dict(linestyle=line, edgecolor=pair.colour, linewidth=2.5, fill=False)
+        for index in (pair.source, pair.target):
+            row, column = divmod(shown.index(index), _COLUMNS)
+            # A pixel of nothing is before each; a pixel's middle is at whole numbers
+            corner = np.array([column * (width + 1), row * (height + 1)]) + 0.5
+            size = width - 2 * inside, height - 2 * inside
+            right.add_patch(Rectangle(corner + inside, *size, **style))
+            right.text(
+                *(corner + (0.1 * width, 0.9 * height)),
+                str(index),
+                color=pair.colour,
+                fontsize=9,
+                fontweight='bold',
+                bbox=dict(facecolor='white', edgecolor='none', alpha=0.8, pad=1),
             )
-        colour_bar(drawn, 'feature value')
-        for axis in axes:
-            hide_ticks(axis)
 
 
-def _colour(pair):
-    return _GREY if pair.name == TYPICAL else pair.name
+def _draw_pair(axes, pair, maps):
+    source, target = maps[[pair.source, pair.target]]
+    predicted = [fit_kernel(source, target, size)[-1][0].numpy() for size in KERNEL_SIZES]
+    source, target = source[0].numpy(), target[0].numpy()
+    colours = colours_of(target, *predicted)
+    name = f'{pair.name} pair\ncorrelation {pair.correlation:.3f}'
+    axes[0].set_ylabel(name, fontsize=9, color=pair.colour)
+    colour_bar(show_maps(axes[0], source, f'map {pair.source}: input'), 'feature value')
+    show_maps(axes[1], target, f'map {pair.target}: to predict', colours)
+    for axis, values, (size, error) in zip(axes[2:], predicted, pair.mse.items()):
+        drawn = show_maps(axis, values, f'by a {size}x{size} kernel', colours)
+        part = f'{error / pair.variance:.1%} of the variance'
+        axis.set_xlabel(f'MSE {_thousandths(error)} · 10⁻³\n{part}', fontsize=8)
+    colour_bar(drawn, 'feature value')
 
 
-def parse_args():
-    parser = make_parser(__doc__, several=True)
-    parser.add_argument(
-        '--layer', help='whose output (default: the first residual block of the backbone)'
-    )
-    parser.add_argument('--pairs', type=int, default=3, help='from 1 to 6 (default: %(default)s)')
-    parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
-    return parser.parse_args()
+def draw(args, model, images):
+    """Draw the figure that a command line asks for, and print or write its errors."""
+    if args.json:
+        check_new_file(args.json, ('.json',))
+    found = feature_similarity(model, images, args.layer, args.pairs)
+    if args.json:
+        names = dict(config=Path(args.config).name, checkpoint=Path(args.checkpoint).name)
+        shown = dict(shown=[image.name for image in images], images=len(images))
+        pairs = [pair._asdict() for pair in found.pairs]
+        content = names | shown | dict(layer=found.layer, pairs=pairs)
+        Path(args.json).write_text(json.dumps(content, indent=1) + '\n')
+    wide_console().print(similarity_table(found))
+    return draw_similarity(found, images[0])
 
 
 def main():
-    args = parse_args()
-    with one_line_errors():
-        check_new_file(args.out)
-        if args.json:
-            check_new_file(args.json, ['.json'])
-        model, images = open_model(args.config, args.checkpoint, args.image, args.cfg_options)
-        found = feature_similarity(model, images, args.layer, args.pairs)
-        save_figure(draw_similarity(found, images[0]), args.out)
-        if args.json:
-            summary = dict(
-                config=Path(args.config).name,
-                checkpoint=Path(args.checkpoint).name,
-                shown=[image.name for image in images],
-                **found.summary(),
-            )
-            write_atomically(f'{json.dumps(summary, indent=1)}\n'.encode(), args.json)
-        wide_console().print(similarity_table(found))
+    parser = make_parser(__doc__, images=8)
+    layer = 'whose output (default: the first residual block of the backbone)'
+    parser.add_argument('--layer', help=layer)
+    parser.add_argument('--pairs', type=int, default=3, help='from 1 to 6 (default: %(default)s)')
+    parser.add_argument('--json', metavar='FILE', help='write the numbers, too')
+    run(parser, draw)
 
 
 if __name__ == '__main__':

@@ -69,28 +69,21 @@ def test_mmdet_and_mmseg_read_it(scenes):
     assert len(segmentation) == 8
 
 
-def test_made_once(tmp_path, idx_folder, scenes):
-    out_dir = tmp_path / 'scenes'
-    shutil.copytree(scenes, out_dir)
-    assert not make_fashion_scenes(out_dir, idx_folder, train_count=8, val_count=4)
+def test_what_is_there_is_left_alone(tmp_path, idx_folder, scenes):
+    assert not make_fashion_scenes(scenes, idx_folder, train_count=8, val_count=4)
     with pytest.raises(FileExistsError, match='made with.*train_count'):
-        make_fashion_scenes(out_dir, idx_folder, train_count=9, val_count=4)
-    assert make_fashion_scenes(out_dir, idx_folder, train_count=2, val_count=1, overwrite=True)
-    assert len(list((out_dir / 'images' / 'training').iterdir())) == 2
-
-
-def test_other_folders_are_left_alone(tmp_path, idx_folder):
+        make_fashion_scenes(scenes, idx_folder, train_count=9, val_count=4)
     (tmp_path / 'thesis.tex').write_text('x')
     with pytest.raises(FileExistsError, match='not a data set'):
-        make_fashion_scenes(tmp_path, idx_folder, overwrite=True)
-    assert (tmp_path / 'thesis.tex').exists()
+        make_fashion_scenes(tmp_path, idx_folder)
+    assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
 
 
 def test_interrupted_work_leaves_nothing(tmp_path, idx_folder, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr('demo.fashion_scenes._annotation', interrupted)
+    monkeypatch.setattr('demo.fashion_scenes.compose_scene', interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_fashion_scenes(tmp_path / 'scenes', idx_folder, train_count=8, val_count=4)
     assert list(tmp_path.iterdir()) == []

@@ -1,14 +1,13 @@
 import json
+import sys
 
-import cv2
-import numpy as np
 import pytest
 from helpers import ROOT
 from mmengine.config import Config
 from mmengine.fileio import load
-from tool_runs import run_tool
 
-from research.comparison import comparison_page, draw_learning_curves, read_comparison
+from research import comparison
+from research.comparison import draw_learning_curves, read_comparison, sections
 from research.results import COMPARISON, METRICS, summarise_runs
 
 TABLES = load(COMPARISON)
@@ -34,22 +33,25 @@ def write_runs(folder, table, values, column):
             (folder / f'{row["name"]}{seed}.json'.replace('/', '')).write_text(json.dumps(run))
 
 
-def test_page_is_of_the_results():
-    assert (ROOT / 'docs' / 'comparison.md').read_text() == comparison_page(read_comparison())
-    assert (ROOT / 'docs' / 'images' / 'learning_curves.png').exists()
-
-
-def test_page_without_results(tmp_path):
-    page = comparison_page(read_comparison(tmp_path / 'absent'))
-    assert 'There are no results yet.' in page
-    assert '`python -m research.reproduce fashion-mnist fashion-scenes-segmentation ' in page
+def test_page_is_of_the_results(tmp_path, monkeypatch):
+    page, curves = tmp_path / 'comparison.md', tmp_path / 'curves.png'
+    page.write_text('# The head\n\n## A section\n')
+    monkeypatch.setattr(comparison, 'PAGE', page)
+    monkeypatch.setattr(comparison, 'CURVES', curves)
+    monkeypatch.setattr(sys, 'argv', ['comparison'])
+    comparison.main()
+    head, written = page.read_text().split('\n', 1)
+    assert head == '# The head' and curves.stat().st_size > 50_000
+    assert (ROOT / 'docs' / 'comparison.md').read_text().endswith(written)
+    with pytest.raises(FileNotFoundError, match='`python -m research.reproduce` makes them'):
+        read_comparison(tmp_path)
 
 
 def test_means_deviations_and_differences(tmp_path):
     table = next(one for one in TABLES if one['table'] == 'fashion-mnist')
     values = [(84.0, 86.0, 88.0), (85.0, 85.0, 85.0), (86.0, 87.0, 88.0), (80.0,)]
     write_runs(tmp_path, table, values, 'top1')
-    page = comparison_page(read_comparison(tmp_path))
+    page = '\n'.join(sections(read_comparison(tmp_path)))
     assert '86.00 ± 2.00 (84.00, 86.00, 88.00) | -1.00 ± 1.29 | 3 | 3.0 |' in page
     assert '87.00 ± 1.00 (86.00, 87.00, 88.00) |  | 3 |' in page
     assert '| 80.00 (80.00) | -7.00 | 1 |' in page
@@ -59,9 +61,10 @@ def test_means_deviations_and_differences(tmp_path):
     clear = 'the difference from GhostNetV2 1.0x of GhostNet 1.1x (-2.00 ± 0.58).'
     assert f'More than twice its error is {clear}' in page
 
-    picture = draw_learning_curves(read_comparison(tmp_path))
-    drawn = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
-    assert drawn.std() > 10 and min(drawn.shape[:2]) > 300
+    axes = draw_learning_curves(read_comparison(tmp_path)).axes[0]
+    line, shadow = axes.lines[0], axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert line.get_xdata()[-1] == 100 and line.get_ydata()[-1] == pytest.approx(86)
+    assert (shadow.min(), shadow.max()) == pytest.approx((28, 88))
 
 
 def test_summary_scales_to_the_tables_unit():
@@ -97,10 +100,3 @@ def test_pretrained_differs_in_the_weights_only(row):
     pretrained = Config.fromfile(ROOT / row['config']).to_dict()
     scratch = Config.fromfile(ROOT / row['config'].replace('-pretrained', '')).to_dict()
     assert set(difference(scratch, pretrained)) == {'.model.backbone.init_cfg', '.weights'}
-
-
-def test_tool(tmp_path):
-    words = ('--results', tmp_path, '--out-dir', tmp_path)
-    done = run_tool('research.comparison', *words, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ['comparison.md']

@@ -1,13 +1,14 @@
 import json
+import sys
 
 import pytest
 from helpers import CONFIGS, RESEARCH, ROOT
 from mmengine.fileio import load
-from tool_runs import run_tool
 
+from research import tables
 from research.benchmark.report import read_benchmarks
-from research.results import PAPERS, read_results
-from research.tables import judge, measure_tables, summarise, to_markdown
+from research.results import PAPERS
+from research.tables import judge, measure_tables, sections
 
 VERDICTS = {
     'agrees': [(6.157, '6.2'), (6.157, '6.16'), (167.05, '167'), (0.43, '0.43')],
@@ -23,18 +24,6 @@ def test_judge():
             assert judge(measured, paper) == verdict, (measured, paper)
 
 
-def test_every_row_names_what_reproduces_it():
-    for table in load(PAPERS):
-        for row in table['rows']:
-            where = f'{table["paper"]} {table["table"]} {row["name"]}'
-            keys = 'name config counted size options part also cells agreed note'
-            assert set(row) <= set(keys.split()), where
-            for name in (row['config'], row.get('counted', row['config'])):
-                assert '::' in name or (ROOT / name).is_file(), where
-            assert all(isinstance(figure, str) for figure in row['cells'].values()), where
-            assert set(row.get('agreed', ())) <= set(row['cells']) & set(table['units']), where
-
-
 def test_every_config_of_the_papers_data_sets_is_in_a_table():
     named = {row['config'] for table in load(PAPERS) for row in table['rows']}
     every = [*CONFIGS.rglob('*.py'), *RESEARCH.rglob('*.py')]
@@ -43,32 +32,35 @@ def test_every_config_of_the_papers_data_sets_is_in_a_table():
     assert unnamed == {
         'configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
     }
+    assert all('::' in name or name in ours for name in named)
 
 
-def test_measured_table_and_its_markdown(tmp_path):
+def test_measured_table_and_a_cell_that_no_longer_agrees(tmp_path, monkeypatch, capsys):
+    entry = next(t for t in load(PAPERS) if (t['paper'], t['table']) == ('GhostNetV2', 8))
+    entry['rows'] = entry['rows'][:2]
+    entry['rows'][0]['cells']['flops'] = '150'
+    entry['rows'][1]['note'] = 'a note'
+    papers = tmp_path / 'papers.json'
+    papers.write_text(json.dumps([entry]))
+    monkeypatch.setattr(tables, 'PAPERS', papers)
+    results = tmp_path / 'results'
+    results.mkdir()
     for seed, top1 in enumerate((73.5, 73.9)):
-        run = dict(
-            config='configs/classification/ghostnet-1.0x_8xb128_in1k.py',
-            commit='0123456789',
-            environment=dict(torch='2.12.1'),
-            seed=seed,
-            metrics={'accuracy/top1': top1},
-        )
-        (tmp_path / f'run{seed}.json').write_text(json.dumps(run))
-    (table,) = measure_tables('GhostNetV2', 8, read_results(tmp_path))
-    baseline, expressiveness, capacity, both = table.rows
-    cells = {cell.column: cell for cell in expressiveness.cells}
-    assert cells['flops'].measured == pytest.approx(167.048288)
-    assert cells['flops'].verdict == 'agrees'
-    assert cells['params'].verdict == 'agrees cut off'
-    assert 'top1' not in cells and expressiveness.quoted == 'top-1 75.3 %'
-    assert [cell.verdict for cell in both.cells if cell.column == 'params'] == ['differs']
-    assert not any(row.lost for row in table.rows)
-    page = to_markdown([table])
-    assert 'top-1 73.70 ± 0.28 % (2 seeds, 0123456)' in page
-    assert 'multiply-adds 167 M: 167.0 M (+0.0%, agrees)' in page
-    assert '| Both (2) |' in page and '\n2. 7.0 is 5.2' in page
-    assert summarise([table]).startswith('Of 8 measured cells 4 agree when rounded, 1 when cut off')
+        config, metrics = entry['rows'][0]['config'], {'accuracy/top1': top1}
+        run = dict(config=config, commit='0123456789', seed=seed, metrics=metrics)
+        (results / f'run{seed}.json').write_text(json.dumps(run))
+    words = ['tables', '--paper', 'GhostNetV2', '--table', '8', '--results', str(results)]
+    monkeypatch.setattr(sys, 'argv', words)
+    with pytest.raises(SystemExit, match='Table 8: .*, Baseline: flops no longer agrees'):
+        tables.main()
+    printed = capsys.readouterr().out
+    assert 'Of 4 measured cells 2 agree when rounded, 1 when cut off' in printed
+    (table,) = measure_tables()
+    page = '\n'.join(sections([table]))
+    for text in ('top-1 73.70 ± 0.28 % (2 seeds, 0123456)', '1. a note'):
+        assert text in printed and text not in page.replace('1. a note', '')
+    cells = 'parameters 6.1 M: 6.16 M (+0.9%, agrees cut off)<br>multiply-adds 167 M: 167.0 M (+0.0'
+    assert f'| Expressiveness (1) | {cells}' in page and '| top-1 75.3 % |' in page
 
 
 def test_latencies_are_compared_with_the_first_rows():
@@ -85,30 +77,12 @@ def test_latencies_are_compared_with_the_first_rows():
     ]
     timed = [dict(settings=[dict(results=results[:3])]), dict(settings=[dict(results=results)])]
     (table,) = measure_tables('GhostNetV2', 1, benchmarks=timed)
-    first, attention, dfc = (row.ours for row in table.rows)
+    first, attention, dfc = (row['ours'] for row in table['rows'])
     assert first == '' and attention.startswith('latency 3.00 of')
-    page = to_markdown([table])
+    page = '\n'.join(sections([table]))
     assert "latency 37.5 ms | latency 1.25 of the first row's (the paper's: 1.21) |" in page
     (table,) = measure_tables('GhostNetV2', 1, benchmarks=timed[:1])
-    assert all(row.ours == '' for row in table.rows)
-
-
-def test_a_cell_that_no_longer_agrees_is_lost(tmp_path, monkeypatch):
-    entry = next(t for t in load(PAPERS) if (t['paper'], t['table']) == ('GhostNetV2', 8))
-    entry['rows'] = entry['rows'][:1]
-    entry['rows'][0]['cells']['flops'] = '150'
-    changed = tmp_path / 'papers.json'
-    changed.write_text(json.dumps([entry]))
-    monkeypatch.setattr('research.tables.PAPERS', changed)
-    (table,) = measure_tables()
-    assert table.rows[0].lost == ['flops']
-
-
-def test_incomplete_results_are_named(tmp_path):
-    (tmp_path / 'run.json').write_text('{"config": "a.py", "seed": 0}')
-    with pytest.raises(ValueError, match='run.json lacks commit, environment, metrics'):
-        read_results(tmp_path)
-    assert read_results(tmp_path / 'absent') == []
+    assert all(row['ours'] == '' for row in table['rows'])
 
 
 def test_tables_page_is_up_to_date():
@@ -119,16 +93,5 @@ def test_tables_page_is_up_to_date():
         figures = [figure for row in table['rows'] for figure in row['cells'].values()]
         assert all(text in page for text in (*figures, ', '.join(table.get('left_out', []))))
     (table,) = measure_tables('GhostNetV2', 1, benchmarks=read_benchmarks())
-    rows = [line for line in to_markdown([table]).splitlines() if "the first row's (the" in line]
+    rows = [line for line in sections([table]) if "the first row's (the" in line]
     assert len(rows) == 2 and all(row in page for row in rows)
-
-
-def test_tool(tmp_path):
-    def run(*words):
-        return run_tool('research.tables', *words, cwd=tmp_path)
-
-    done = run('--paper', 'GhostNetV2', '--table', '5')
-    assert done.returncode == 0, done.stderr
-    assert 'mIoU 35.52' in done.stdout and '1 agree when rounded, 1 when cut off' in done.stdout
-    done = run('--table', '5', '--markdown')
-    assert done.returncode != 0 and 'leave --paper and --table out' in done.stderr
