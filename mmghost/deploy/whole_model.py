@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mmghost.utils.configs import type_name
+
 from .deploy_form import to_deploy_form
 from .model_input import Normalization
 from .suppression import suppress_by_operator
@@ -125,7 +127,7 @@ class WholeDetector(nn.Module):
         self.suppress = suppress
         self.read = _find_reader(model)
         self.cfg = model.bbox_head.test_cfg
-        kind = self.cfg.nms.get('type', 'nms')
+        kind = type_name(dict(type='nms') | self.cfg.nms)
         if kind != 'nms':
             raise ValueError(f"only the suppression 'nms' can be exported, but got {kind!r}.")
 

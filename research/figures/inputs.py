@@ -18,7 +18,7 @@ from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
 from mmghost.utils.command_line import ArgumentParser
-from mmghost.utils.configs import config_scope
+from mmghost.utils.configs import config_scope, plain_datasets, type_name
 from mmghost.utils.inputs import check_input
 
 
@@ -117,19 +117,12 @@ def _read_file(config, model, name):
     image = mmcv.imread(str(name), 'grayscale' if input_channels(model) == 1 else 'color')
     if image is None:
         raise ValueError(f'{name} is not an image that can be read.')
-    dataset = config.test_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    steps = [step for step in dataset.pipeline if not _name(step).startswith('Load')]
+    pipeline = plain_datasets(config.test_dataloader.dataset)[0].pipeline
+    steps = [step for step in pipeline if not type_name(step).startswith('Load')]
     size = image.shape[:2]
     return Compose(steps)(
         dict(img=image, img_path=str(name), img_id=0, img_shape=size, ori_shape=size)
     )
-
-
-def _name(step):
-    kind = step['type']
-    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
 
 
 def _prepare(model, sample, name):

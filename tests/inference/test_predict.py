@@ -18,7 +18,7 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
-from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
+from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled, in_pure_python
 
 from demo.__main__ import DEMO_CONFIGS
 from mmghost.checkpoint import find_published
@@ -227,14 +227,19 @@ def test_dark_articles_on_light_ground(tmp_path):
     assert plain(str(tmp_path / 'dark.png')).found[0][0] != 'Ankle boot'
 
 
+@pytest.mark.parametrize('pure', [False, True])
 @pytest.mark.parametrize(
     ('task', 'text'), [('det', DETECTION), ('seg', SEGMENTATION), ('cls', CLASSIFICATION)]
 )
-def test_other_models(task, text, tmp_path, scenes, folders):
+def test_other_models(task, text, pure, tmp_path, scenes, folders):
     """Without class names in the checkpoint, those of the config's data set are taken."""
     (tmp_path / 'mine.py').write_text(filled(text, scenes, folders))
     config = Config.fromfile(tmp_path / 'mine.py')
     init_default_scope(config.default_scope)
+    if pure:
+        joined = dict(type='ConcatDataset', datasets=[config.test_dataloader.dataset] * 2)
+        changed = dict(config, test_dataloader=dict(config.test_dataloader, dataset=joined))
+        (tmp_path / 'mine.py').write_text(in_pure_python(changed))
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'mine.pth')
     options = dict(score_thr=0.0) if task == 'det' else {}
     predict = load_inferencer(task, tmp_path / 'mine.py', tmp_path / 'mine.pth', **options)
