@@ -107,6 +107,7 @@ def test_ade20k_config_changes_only_the_backbone():
     found = without_scope(
         Config.fromfile(CONFIGS / 'segmentation' / f'ghostnetv2-1.0x-{name}').to_dict()
     )
+    assert found.pop('custom_imports') == dict(imports=['mmghost'])
     folder = Path(get_installed_path('mmseg'), '.mim', 'configs', 'mobilenet_v2')
     base = without_scope(Config.fromfile(folder / f'mobilenet-v2-{name}').to_dict())
     for key, channels in (('decode_head', 160), ('auxiliary_head', 112)):
@@ -280,6 +281,7 @@ def test_zoo_as_base_of_a_users_config(path, installed):
 def test_coco_configs_change_only_the_backbone(path):
     found = without_scope(Config.fromfile(path).to_dict())
     name = path.name.replace('ghostnetv2-1.0x', 'mobilenetv2')
+    assert found.pop('custom_imports') == dict(imports=['mmghost'])
     folder = Path(get_installed_path('mmdet'), '.mim', 'configs', 'yolo')
     base = without_scope(Config.fromfile(folder / name).to_dict())
     assert found['model'].pop('backbone') == dict(type='mmghost.GhostNetV2', out_indices=[2, 3, 4])

@@ -1,6 +1,7 @@
 """A config of each mm package that trains in seconds."""
 
 from helpers import CONFIGS
+from mmengine import registry
 
 DETECTION = """
 _base_ = '{configs}/detection/yolov3_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py'
@@ -99,3 +100,41 @@ def filled(text, scenes, folders):
     for name, value in (('configs', CONFIGS), ('scenes', scenes), ('folders', folders)):
         text = text.replace('{' + name + '}', str(value))
     return text
+
+
+def in_pure_python(config):
+    """Write a config's model and test data in pure Python, classes for the types' names."""
+    imports = set()
+
+    def write(value):
+        if isinstance(value, (list, tuple)):
+            return f'{type(value).__name__}([{", ".join(map(write, value))}])'
+        if not isinstance(value, dict):
+            return repr(value)
+        return f'dict({", ".join(f"{key}={entry(key, item)}" for key, item in value.items())})'
+
+    def entry(key, value):
+        found = (find(root, value) for root in ROOTS if key == 'type')
+        kind = next((kind for kind in found if isinstance(kind, type)), None)
+        if kind is None:
+            return write(value)
+        imports.add(f'from {kind.__module__} import {kind.__name__}')
+        return kind.__name__
+
+    def find(root, name):
+        with root.switch_scope_and_registry(None) as scoped:
+            return scoped.get(name)
+
+    names = ('model', 'test_dataloader', 'test_evaluator', 'visualizer', 'default_scope')
+    lines = [f'{name} = {write(config[name])}' for name in names]
+    return '\n'.join([*sorted(imports), *lines])
+
+
+ROOTS = (
+    registry.DATASETS,
+    registry.METRICS,
+    registry.MODELS,
+    registry.TRANSFORMS,
+    registry.VISBACKENDS,
+    registry.VISUALIZERS,
+)

@@ -1,6 +1,6 @@
 _base_ = ['mmpretrain::_base_/default_runtime.py']
 
-custom_imports = dict(imports=['mmghost'])  # before the launcher, for several processes on CPUs
+custom_imports = dict(imports=['mmghost'])
 max_epochs = 2
 
 model = dict(

@@ -3,6 +3,7 @@ _base_ = [
     'mmpretrain::_base_/default_runtime.py',
 ]
 
+custom_imports = dict(imports=['mmghost'])
 model = dict(
     type='ImageClassifier',
     _scope_='mmpretrain',

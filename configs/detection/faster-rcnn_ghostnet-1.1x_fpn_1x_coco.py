@@ -1,5 +1,6 @@
 _base_ = 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py'
 
+custom_imports = dict(imports=['mmghost'])
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -1,4 +1,5 @@
 _base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     backbone=dict(

@@ -1,4 +1,5 @@
 _base_ = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     # RGB, as Ghost weights take it; RTMDet's own backbone takes BGR

@@ -1,4 +1,5 @@
 _base_ = 'mmdet::ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py'
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     backbone=dict(_delete_=True, type='mmghost.GhostNetV2', out_indices=(3, 5)),

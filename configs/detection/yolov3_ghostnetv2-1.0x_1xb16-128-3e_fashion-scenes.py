@@ -1,6 +1,5 @@
 _base_ = './yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py'
 
-custom_imports = dict(imports=['mmghost'])  # before the launcher, for several processes on CPUs
 data_root = 'data/fashion_scenes/'
 metainfo = dict(
     classes=(

@@ -1,5 +1,6 @@
 _base_ = 'mmdet::yolo/yolov3_mobilenetv2_8xb24-ms-416-300e_coco.py'
 
+custom_imports = dict(imports=['mmghost'])
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -1,4 +1,5 @@
 _base_ = 'mmseg::sem_fpn/fpn_r50_4xb4-160k_ade20k-512x512.py'
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     pretrained=None,

@@ -1,6 +1,5 @@
 _base_ = './ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
 
-custom_imports = dict(imports=['mmghost'])  # before the launcher, for several processes on CPUs
 data_root = 'data/fashion_scenes'
 metainfo = dict(
     classes=(

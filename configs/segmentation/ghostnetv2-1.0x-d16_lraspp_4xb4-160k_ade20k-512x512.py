@@ -4,6 +4,7 @@ _base_ = [
     'mmseg::_base_/default_runtime.py',
     'mmseg::_base_/schedules/schedule_160k.py',
 ]
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     data_preprocessor=dict(size=(512, 512)),

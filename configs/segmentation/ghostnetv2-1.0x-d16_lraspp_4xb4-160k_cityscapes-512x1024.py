@@ -1,4 +1,5 @@
 _base_ = 'mmseg::mobilenet_v3/mobilenet-v3-d8_lraspp_4xb4-320k_cityscapes-512x1024.py'
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     pretrained=None,

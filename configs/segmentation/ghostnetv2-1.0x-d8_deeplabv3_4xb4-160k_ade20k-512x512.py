@@ -1,5 +1,6 @@
 _base_ = 'mmseg::mobilenet_v2/mobilenet-v2-d8_deeplabv3_4xb4-160k_ade20k-512x512.py'
 
+custom_imports = dict(imports=['mmghost'])
 model = dict(
     pretrained=None,
     backbone=dict(

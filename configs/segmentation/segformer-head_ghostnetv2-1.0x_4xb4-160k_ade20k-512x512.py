@@ -1,4 +1,5 @@
 _base_ = 'mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py'
+custom_imports = dict(imports=['mmghost'])
 
 model = dict(
     backbone=dict(

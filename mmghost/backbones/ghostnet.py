@@ -219,6 +219,26 @@ class GhostNet(BaseModule):
         fold_norms(self.eval())
         self.deploy = True
 
+    def get_layer_depth(self, param_name, prefix=''):
+        """Tell how deep a weight lies, for mmpretrain's learning rates by layer.
+
+        Args:
+            param_name (str): Its name.
+            prefix (str): What precedes the backbone's own names. Defaults to ''.
+
+        Returns:
+            tuple[int, int]: Its depth, 0 for the stem, one more for each bottleneck and for the 1x1
+            convolution, and the greatest for what comes after the backbone; the number of depths.
+        """
+        layers = [self.stem]
+        for stage in self.stages:
+            layers += [stage] if isinstance(stage, ConvModule) else stage
+        names = {layer: name for name, layer in self.named_modules()}
+        for depth, layer in enumerate(layers):
+            if param_name.startswith(f'{prefix}{names[layer]}.'):
+                return depth, len(layers) + 1
+        return len(layers), len(layers) + 1
+
     def train(self, mode=True):
         """Set the training mode, keeping frozen stages and, with norm_eval, norms in eval mode."""
         super().train(mode)

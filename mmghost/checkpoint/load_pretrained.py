@@ -1,14 +1,34 @@
 """Loading pretrained weights into a backbone, all of them or none."""
 
+import math
+
 from mmengine.logging import print_log
 
 from .read_weights import read_weights
+
+_STEM = 'stem.conv.weight'
 
 
 def _describe(weights):
     layout = {'timm': "timm's or the authors' layout", 'mmghost': "mmghost's layout"}
     averaged = {None: '', True: ', EMA weights', False: ', not its EMA weights'}
     return layout[weights.layout] + averaged[weights.ema]
+
+
+def _adapt_stem(weights, channels):
+    """Make weights for images of 3 channels weights for others, as timm does.
+
+    For one channel they are summed; else repeated, and scaled so that the sum stays.
+    """
+    stem = weights.get(_STEM)
+    if stem is None or stem.shape[1] != 3 or channels == 3:
+        return ''
+    if channels == 1:
+        weights[_STEM] = stem.sum(1, keepdim=True)
+    else:
+        repeated = stem.repeat(1, math.ceil(channels / 3), 1, 1)[:, :channels]
+        weights[_STEM] = repeated * (3 / channels)
+    return f'; of the 3 input channels {channels} were made'
 
 
 def _groups(names, depth):
@@ -59,7 +79,8 @@ def load_pretrained(backbone, source, prefix=None, ema=None):
     """Load weights of any known layout into a backbone, and log in one line what was done.
 
     What the backbone does not build (later stages, the classifier) is left out; whatever it builds
-    must be in the file, with the same shapes.
+    must be in the file, with the same shapes. Only the stem may be for images of 3 channels where
+    the backbone's is not: its weights are summed for one channel, else repeated and scaled.
 
     Args:
         backbone (nn.Module): A GhostNet backbone.
@@ -70,6 +91,7 @@ def load_pretrained(backbone, source, prefix=None, ema=None):
             architecture; the backbone is unchanged then.
     """
     weights = read_weights(source, prefix, ema)
+    adapted = _adapt_stem(weights.backbone, backbone.in_channels)
     _check_architecture(backbone, weights.backbone, weights.path)
     built = backbone.state_dict().keys()
     kept = {key: value for key, value in weights.backbone.items() if key in built}
@@ -77,6 +99,6 @@ def load_pretrained(backbone, source, prefix=None, ema=None):
     left_out = _groups(weights.backbone.keys() - kept.keys(), 2) + _groups(weights.others, 1)
     print_log(
         f'{type(backbone).__name__}: {len(kept)} tensors loaded from {source} '
-        f'({_describe(weights)}); left out: {", ".join(left_out) or "nothing"}.',
+        f'({_describe(weights)}); left out: {", ".join(left_out) or "nothing"}{adapted}.',
         logger='current',
     )

@@ -2,11 +2,12 @@
 
 Since torch 2.6 ``torch.load`` refuses every class and function that is not allowed by name.
 mmengine (to 0.10.7) keeps its logs as ``HistoryBuffer`` objects in a checkpoint, the data set's
-metainfo with whatever numpy values and parts of the config it has, and schedulers with a function
+metainfo with whatever plain values and parts of the config it has, and schedulers with a function
 of theirs. Those, and nothing else, are allowed here; see torch.serialization.add_safe_globals.
 """
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def _plain_dtypes():
 def allow_mmengine_checkpoints():
     """Let ``torch.load(weights_only=True)`` read the checkpoints that mmengine's Runner writes."""
     classes = [HistoryBuffer, OneCycleParamScheduler, ConfigDict, np.ndarray, np.dtype]
-    named = [*classes, *_plain_dtypes()]
+    named = [*classes, *_plain_dtypes(), frozenset, range, type(Path())]
     # With their names, as OneDL's loader takes the bare classes from the list when it has used it
     torch.serialization.add_safe_globals(
         [

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from mmghost.utils import are_static
+from mmghost.utils.configs import type_name
 
 from .deformable import replace_deformable
 from .detection_heads import Level, find_reader, take
@@ -52,7 +53,7 @@ def test_cfgs(model):
 
 def check_suppression(cfg):
     """Raise a ValueError unless boxes are dropped by plain non-maximum suppression."""
-    kind = cfg.nms.get('type', 'nms')
+    kind = type_name(dict(type='nms') | cfg.nms)
     if kind != 'nms':
         raise ValueError(f"only the suppression 'nms' can be exported, but got {kind!r}.")
 

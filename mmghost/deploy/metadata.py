@@ -5,8 +5,8 @@ import json
 import mmcv
 import mmengine
 import torch
-from mmengine.registry import DATASETS
 
+from mmghost.utils.configs import test_metainfo
 from mmghost.version import __version__
 
 from .detectors import test_cfgs
@@ -27,10 +27,12 @@ def describe(config, checkpoint_meta, model, task, model_input):
         ``versions``; of a segmentor its ``palette`` and, if it tells two classes apart by one
         logit, the ``threshold`` of its sigmoid; of a detector its ``thresholds``.
     """
-    classes, palette = _classes(config, checkpoint_meta)
+    named = checkpoint_meta.get('dataset_meta') or {}
+    if not named.get('classes'):
+        named = test_metainfo(config)
     described = dict(
         task=task,
-        classes=classes,
+        classes=named.get('classes'),
         preprocessing=model_input.describe(),
         config=str(config.filename).rsplit('/', 1)[-1],
         versions=dict(
@@ -41,20 +43,13 @@ def describe(config, checkpoint_meta, model, task, model_input):
         ),
     )
     if task == 'segmentation':
-        described['palette'] = palette
+        described['palette'] = named.get('palette')
         described['threshold'] = model.decode_head.threshold
     if task == 'detection':
         described['thresholds'] = test_cfgs(model)[-1].to_dict()
-    return json.loads(json.dumps(described, default=str))
+    return json.loads(json.dumps(described, default=_name))
 
 
-def _classes(config, checkpoint_meta):
-    """Find names and colours of the classes in the checkpoint, the config or its data set."""
-    dataset = config.test_dataloader.dataset
-    with DATASETS.switch_scope_and_registry(None) as registry:
-        kind = dataset.type if isinstance(dataset.type, type) else registry.get(dataset.type)
-    named = getattr(kind, 'METAINFO', None)
-    for found in (checkpoint_meta.get('dataset_meta'), dataset.get('metainfo'), named):
-        if found and found.get('classes'):
-            return found['classes'], found.get('palette')
-    return None, None
+def _name(value):
+    """Name what a config in pure Python has for types, classes and functions."""
+    return getattr(value, '__name__', str(value))

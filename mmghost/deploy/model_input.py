@@ -1,12 +1,14 @@
 """What the input of an exported file is like, and images that are so."""
 
-from copy import deepcopy
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
+from torch.utils.data import ConcatDataset
+
+from mmghost.utils.configs import plain_datasets, type_name
 
 
 class Normalization(NamedTuple):
@@ -101,9 +103,9 @@ class ModelInput:
 
     def calibration(self, count):
         """Yield images, at most ``count``, from the whole of the training set, as for the test."""
-        train = deepcopy(_innermost(self.config.train_dataloader.dataset))
-        train.pipeline = self.config.test_dataloader.dataset.pipeline
-        dataset = DATASETS.build(train)
+        pipeline = _test_pipeline(self.config)
+        parts = plain_datasets(self.config.train_dataloader.dataset)
+        dataset = ConcatDataset([DATASETS.build(dict(part, pipeline=pipeline)) for part in parts])
         for index in torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).long().tolist():
             yield self._prepare(dataset[index])
 
@@ -177,16 +179,9 @@ def test_input_size(config):
 
 def test_transforms(config):
     """List the transforms of a config's test pipeline that change the image."""
-    steps = _innermost(config.test_dataloader.dataset).pipeline
-    return [dict(step) for step in steps if not _name(step).startswith(('Load', 'Pack', 'Collect'))]
+    others = ('Load', 'Pack', 'Collect')
+    return [dict(step) for step in _test_pipeline(config) if not type_name(step).startswith(others)]
 
 
-def _name(step):
-    kind = step['type']
-    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
-
-
-def _innermost(dataset):
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    return dataset
+def _test_pipeline(config):
+    return plain_datasets(config.test_dataloader.dataset)[0].pipeline

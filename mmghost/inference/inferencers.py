@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmghost.checkpoint import check_sha256, load_whole_model
 from mmghost.checkpoint.read_weights import fetch, load_safely
-from mmghost.utils.configs import config_scope
+from mmghost.utils.configs import config_scope, plain_datasets, test_metainfo, type_name
 from mmghost.utils.inputs import check_input
 
 _SMALL = 224  # pixels: on smaller pictures mmpretrain's line of text would not be read
@@ -107,6 +107,16 @@ _PACKAGES = dict(det='mmdet', seg='mmseg', cls='mmpretrain')
 TASKS = tuple(_LOADERS)
 
 
+def _simplify(loader):
+    """Leave no data sets in others and no classes where the inferencers want names."""
+    loader.dataset = dataset = plain_datasets(loader.dataset)[0]
+    if isinstance(dataset.type, type):
+        dataset.type = f'{dataset.type.__module__}.{dataset.type.__name__}'
+    for step in dataset.pipeline:
+        if type_name(step).startswith('Load'):
+            step['type'] = type_name(step)
+
+
 def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **options):
     """Load a model into its package's inferencer.
 
@@ -141,23 +151,16 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
     if scope != _PACKAGES[task]:
         raise ValueError(f'{config} is for {scope}, but the task {task} is for {_PACKAGES[task]}.')
     init_default_scope(scope)
+    _simplify(parsed.test_dataloader)
     parsed.get('visualizer', {}).pop('vis_backends', None)  # pictures are returned, not kept
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings('ignore', 'dataset_meta or class names')  # see _names
+            warnings.filterwarnings('ignore', 'dataset_meta or class names')  # see below
             model, predict = _LOADERS[task](parsed, str(file), device, **options)
         load_whole_model(model, file)  # where the packages only log that weights are missing
     except Exception as error:
         raise ValueError(f'{config} with {checkpoint}: {error}') from error
     if task != 'cls' and not {'dataset_meta', 'CLASSES'} & content.get('meta', {}).keys():
-        model.dataset_meta.update(_names(parsed.test_dataloader.dataset))
+        # The inferencers have taken COCO's or Cityscapes'
+        model.dataset_meta.update(test_metainfo(parsed))
     return predict
-
-
-def _names(dataset):
-    """Take class names from a config, where the inferencers would take COCO's or Cityscapes'."""
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    with DATASETS.switch_scope_and_registry(None) as registry:
-        known = registry.get(dataset.type).METAINFO
-    return known | dataset.get('metainfo', {})

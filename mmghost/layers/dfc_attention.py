@@ -6,14 +6,22 @@ from mmengine.model import BaseModule
 from mmghost.registry import MODELS
 from mmghost.utils import are_static, check_choice, check_flag, check_int, check_odd
 
+from .squeeze_excite import hard_sigmoid
+
+
+@torch.fx.wrap  # a branch on a size, which torch.fx cannot trace
+def _window(length):
+    return min(2, length)
+
 
 def _halve_bilinearly(x, window):
-    size = [length // step for length, step in zip(x.shape[-2:], window)]
+    height, width = x.shape[-2:]
+    size = (height // window[0], width // window[1])
     return F.interpolate(x, size=size, mode='bilinear', align_corners=False)
 
 
 POOLS = dict(avg=F.avg_pool2d, max=F.max_pool2d, bilinear=_halve_bilinearly)
-SCALES = dict(sigmoid=torch.sigmoid, hard_sigmoid=F.hardsigmoid, clip=lambda x: x.clamp(0, 1))
+SCALES = dict(sigmoid=torch.sigmoid, hard_sigmoid=hard_sigmoid, clip=lambda x: x.clamp(0, 1))
 UPSAMPLES = ('nearest', 'bilinear', 'bicubic')
 
 
@@ -123,7 +131,7 @@ class DFCAttention(BaseModule):
     def downsample(self, x):
         """Give what is attended, ``(N, in_channels, H // 2, W // 2)``, of the input."""
         height, width = x.shape[-2:]
-        return POOLS[self.pool](x, (min(2, height), min(2, width)))
+        return POOLS[self.pool](x, (_window(height), _window(width)))
 
     def to_gate(self, mixed):
         """Scale what was mixed along width and height to the gate's range."""

@@ -2,7 +2,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmghost.utils import check_int, check_type
+from mmghost.utils import check_int, check_type, is_traced
 
 
 class FullyConnectedDFC(BaseModule):
@@ -62,7 +62,7 @@ class FullyConnectedDFC(BaseModule):
         return layer
 
     def forward(self, x):
-        if x.shape[1:] != self.shape:
+        if not is_traced(x) and x.shape[1:] != self.shape:
             raise ValueError(
                 f'the input must be (N, {", ".join(map(str, self.shape))}), '
                 f'but is {tuple(x.shape)}.'

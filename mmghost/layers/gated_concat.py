@@ -1,7 +1,8 @@
 import torch
 import torch.nn.functional as F
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+
+from mmghost.utils import is_traced
 
 
 def gated_concat(intrinsic, ghost, gate):
@@ -19,7 +20,7 @@ def gated_concat(intrinsic, ghost, gate):
     Returns:
         Tensor: ``(N, C1 + C2, H, W)``.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or is_traced(intrinsic):
         return _product(intrinsic, ghost, gate)
     # On GPUs autocast would upsample, and so multiply, in single precision
     with torch.autocast(intrinsic.device.type, enabled=False):
@@ -44,13 +45,33 @@ class _GatedConcat(Function):
     @staticmethod
     def setup_context(ctx, inputs, output):
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
-    @once_differentiable
+    def jvp(ctx, intrinsic_change, ghost_change, gate_change):
+        intrinsic, ghost, gate = ctx.saved_tensors
+        change = torch.cat((intrinsic_change, ghost_change), dim=1) * _upsample(gate, intrinsic)
+        return change + torch.cat((intrinsic, ghost), dim=1) * _upsample(gate_change, intrinsic)
+
+    @staticmethod
+    def vmap(info, dims, *parts):
+        size = info.batch_size
+        parts = [
+            part.expand(size, *part.shape) if dim is None else part.movedim(dim, 0)
+            for part, dim in zip(parts, dims)
+        ]
+        product = _GatedConcat.apply(*(part.flatten(0, 1) for part in parts))
+        return product.unflatten(0, (size, -1)), 0
+
+    @staticmethod
     def backward(ctx, grad):
         intrinsic, ghost, gate = ctx.saved_tensors
+        sizes = intrinsic.size(1), ghost.size(1)
         grad_features = grad * _upsample(gate, intrinsic)
-        grad_gate = torch.ops.aten.upsample_nearest2d_backward(
-            torch.cat((intrinsic, ghost), dim=1).mul_(grad), intrinsic.shape[-2:], gate.shape
-        )
-        return *grad_features.split((intrinsic.size(1), ghost.size(1)), dim=1), grad_gate
+        grad_gate = [  # of each half, as vmap takes no product in place of their concatenation
+            torch.ops.aten.upsample_nearest2d_backward(
+                half * part, half.shape[-2:], (*half.shape[:2], *gate.shape[-2:])
+            )
+            for half, part in zip((intrinsic, ghost), grad.split(sizes, dim=1))
+        ]
+        return *grad_features.split(sizes, dim=1), torch.cat(grad_gate, dim=1)

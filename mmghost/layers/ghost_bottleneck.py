@@ -1,12 +1,12 @@
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
-from mmghost.utils import check_choice, check_flag, check_int, check_odd
+from mmghost.utils import check_choice, check_flag, check_int, check_odd, is_traced
 
 from .ghost_module import GhostModule
 from .ghost_module_v2 import GhostModuleV2
+from .recompute import recompute
 from .squeeze_excite import SqueezeExcite
 
 ENHANCEMENTS = ('expressiveness', 'capacity', 'both')
@@ -122,6 +122,6 @@ class GhostBottleneck(BaseModule):
         return self.ghost2(self.se(self.depthwise(self.ghost1(x)))) + self.shortcut(x)
 
     def forward(self, x):
-        if self.with_cp and x.requires_grad:
-            return checkpoint(self._forward, x, use_reentrant=False)
+        if self.with_cp and not is_traced(x) and x.requires_grad:
+            return recompute(self, self._forward, x)
         return self._forward(x)

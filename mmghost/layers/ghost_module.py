@@ -111,8 +111,8 @@ class GhostModule(BaseModule):
         """Make the intrinsic and the ghost maps, together ``out_channels``."""
         intrinsic = self.primary_conv(x)
         ghost = self.cheap_operation(intrinsic)
-        surplus = intrinsic.size(1) + ghost.size(1) - self.out_channels
-        return intrinsic, ghost[:, : ghost.size(1) - surplus] if surplus else ghost
+        kept = self.out_channels - self.primary_conv.out_channels
+        return intrinsic, ghost if kept == self.cheap_operation.out_channels else ghost[:, :kept]
 
     def forward(self, x):
         return torch.cat(self.halves(x), dim=1)

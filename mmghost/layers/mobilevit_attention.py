@@ -1,3 +1,4 @@
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -88,22 +89,25 @@ class MobileViTAttention(BaseModule):
     def _attend(self, tokens):
         """Attend along the second dimension of (B, L, embed_dims)."""
         heads = self.qkv(tokens).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(*heads.unbind())
+        query, key, value = heads.unbind()
+        attended = F.scaled_dot_product_attention(query, key, value)
         return self.project(attended.transpose(1, 2).flatten(2))
 
     def forward(self, x):
-        size = x.shape[-2:]
+        height, width = x.shape[-2:]
         step = self.step
-        whole = tuple((length + step - 1) // step * step for length in size)  # ONNX rounds to 0
+        # Not by the negative, which ONNX rounds to 0
+        whole = [(length + step - 1) // step * step for length in (height, width)]
         x = _resize(self.reduce(x), whole)
         # (N, C, H, W) to (N, step, step, rows, columns, C), then to (N * step^2, patches, C)
         x = x.unflatten(3, (-1, step)).unflatten(2, (-1, step)).permute(0, 3, 5, 2, 4, 1)
         tokens = x.flatten(3, 4).flatten(0, 2)
         tokens = self.final_norm(tokens + self._attend(self.norm(tokens)))
         x = tokens.reshape(x.shape).permute(0, 5, 3, 1, 4, 2).flatten(4, 5).flatten(2, 3)
-        return self.expand(_resize(x, size))
+        return self.expand(_resize(x, (height, width)))
 
 
+@torch.fx.wrap  # a branch on a size, which torch.fx cannot trace
 def _resize(x, size):
     if are_static(*x.shape[-2:], *size) and tuple(x.shape[-2:]) == tuple(size):
         return x

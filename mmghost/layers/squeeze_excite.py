@@ -6,6 +6,11 @@ from mmghost.registry import MODELS
 from mmghost.utils import check_int, check_positive, make_divisible
 
 
+def hard_sigmoid(x):
+    """Give F.hardsigmoid's values by operations that have second derivatives."""
+    return F.relu6(x + 3) / 6
+
+
 @MODELS.register_module()
 class SqueezeExcite(BaseModule):
     """Squeeze-and-excitation as GhostNet has it (Section 3.2, Table 1; Hu et al., CVPR 2018).
@@ -47,4 +52,4 @@ class SqueezeExcite(BaseModule):
 
     def forward(self, x):
         squeezed = x.mean((2, 3), keepdim=True)
-        return x * F.hardsigmoid(self.expand(self.reduce(squeezed)))
+        return x * hard_sigmoid(self.expand(self.reduce(squeezed)))

@@ -14,7 +14,7 @@ from .checks import (
     nearest,
 )
 from .make_divisible import make_divisible
-from .shapes import are_static
+from .shapes import are_static, is_traced
 
 __all__ = [
     'are_static',
@@ -30,6 +30,7 @@ __all__ = [
     'check_options',
     'check_positive',
     'check_type',
+    'is_traced',
     'make_divisible',
     'nearest',
 ]

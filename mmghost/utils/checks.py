@@ -7,6 +7,8 @@ from numbers import Integral, Real
 import torch
 from mmengine.registry import MODELS
 
+from .shapes import is_traced
+
 
 def check_type(name, value, types, allowed):
     """Raise a TypeError unless ``value`` is an instance of ``types``."""
@@ -118,7 +120,7 @@ def check_images(x, channels):
 
     Nothing here depends on values, and nothing is done in a traced graph.
     """
-    if torch.jit.is_tracing():
+    if is_traced(x):
         return
     allowed = f'a floating point tensor (N, {channels}, H, W)'
     if not isinstance(x, torch.Tensor):

@@ -1,4 +1,6 @@
-"""Which mm package a config is for."""
+"""What configs say, whatever their form: with types by name or as classes, data sets in others."""
+
+from mmengine.registry import DATASETS
 
 #: What the names of config files end in
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -25,3 +27,26 @@ def config_scope(config):
         if not rest:
             raise ValueError("the config is for no package: set default_scope, as to 'mmdet'.")
     return scope
+
+
+def type_name(config):
+    """Give the name of a config's ``type``, without its module or scope."""
+    kind = config['type']
+    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
+
+
+def plain_datasets(dataset):
+    """List the configs of the data sets that are joined and wrapped in the config of one."""
+    if 'dataset' in dataset:
+        return plain_datasets(dataset['dataset'])
+    if 'datasets' in dataset:
+        return [plain for part in dataset['datasets'] for plain in plain_datasets(part)]
+    return [dataset]
+
+
+def test_metainfo(config):
+    """Give what a config's test data, the first of several sets, says of its classes."""
+    dataset = plain_datasets(config.test_dataloader.dataset)[0]
+    with DATASETS.switch_scope_and_registry(None) as registry:
+        kind = registry.get(dataset.type) if isinstance(dataset.type, str) else dataset.type
+    return (getattr(kind, 'METAINFO', None) or {}) | dataset.get('metainfo', {})

@@ -18,7 +18,7 @@ from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
-from mmghost.utils.configs import config_scope
+from mmghost.utils.configs import config_scope, plain_datasets, type_name
 from mmghost.utils.inputs import check_input
 
 from .pictures import check_new_file
@@ -126,13 +126,8 @@ def _read_file(config, model, name):
     image = mmcv.imread(name, 'grayscale' if input_channels(model) == 1 else 'color')
     if image is None:
         raise ValueError(f'{name} is not an image that can be read.')
-    dataset = config.test_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    pipeline = Compose(dataset.pipeline)
-    pipeline.transforms = [
-        step for step in pipeline.transforms if not type(step).__name__.startswith('Load')
-    ]
+    pipeline = plain_datasets(config.test_dataloader.dataset)[0].pipeline
+    pipeline = Compose([step for step in pipeline if not type_name(step).startswith('Load')])
     size = image.shape[:2]
     return pipeline(dict(img=image, img_path=name, img_id=0, img_shape=size, ori_shape=size))
 

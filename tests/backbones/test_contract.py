@@ -9,6 +9,10 @@ import torch
 from helpers import randomise, settle
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
+from torch.ao.quantization import get_default_qat_qconfig_mapping
+from torch.ao.quantization.quantize_fx import convert_fx, prepare_qat_fx
+from torch.func import functional_call, grad, jvp, vmap
+from torchvision.models.feature_extraction import create_feature_extractor
 
 import mmghost
 
@@ -163,12 +167,65 @@ def test_checkpointing_changes_no_gradient(name):
     if name.startswith('GhostVGG'):
         pytest.skip("mmpretrain's VGG has no with_cp")
     x = torch.randn(2, 3, 64, 33, dtype=torch.double, requires_grad=True)
-    grads = []
+    grads, statistics = [], []
     for with_cp in (False, True):
         backbone = training(randomise(build(name, with_cp=with_cp)).double())
         sum(out.square().mean() for out in backbone(x)).backward()
         grads.append([p.grad for p in backbone.parameters()])
+        statistics.append(dict(backbone.named_buffers()))
     torch.testing.assert_close(grads[0], grads[1])
+    if name in OURS:  # the packages' own update theirs twice
+        torch.testing.assert_close(statistics[0], statistics[1], rtol=0, atol=0)
+
+
+@ours
+def test_gradients_of_each_sample_and_of_gradients(name):
+    backbone = settle(build(name))
+    weights = dict(backbone.named_parameters())
+    x = torch.randn(2, 3, 33, 32, dtype=torch.double)
+
+    def loss(weights, image):
+        (*_, last) = functional_call(backbone, weights, image[None])
+        return last.square().mean()
+
+    found = vmap(grad(loss), (None, 0))(weights, x)
+    for index, image in enumerate(x):
+        expected = torch.autograd.grad(loss(weights, image), list(weights.values()))
+        torch.testing.assert_close([value[index] for value in found.values()], [*expected])
+
+    def slope(image):
+        return grad(loss, 1)(weights, image)
+
+    image = x[0].requires_grad_()
+    _, forward = jvp(slope, (image,), (x[1],))
+    (first,) = torch.autograd.grad(loss(weights, image), image, create_graph=True)
+    (second,) = torch.autograd.grad(first, image, x[1])
+    assert second.abs().max() > 0
+    torch.testing.assert_close(forward, second)  # the Hessian is symmetric
+
+
+@ours
+def test_traced_by_fx(name):
+    backbone = settle(build(name)).float()
+    traced = torch.fx.symbolic_trace(backbone)
+    with torch.no_grad():
+        for size in [(64, 64), (33, 50), (1, 40)]:
+            x = torch.randn(2, 3, *size)
+            assert_close(traced(x), backbone(x), 1e-5)
+    maps = create_feature_extractor(backbone, ['stages.1', 'stages.3'])(x)
+    assert maps['stages.3'].isfinite().all()
+
+
+@pytest.mark.slow
+@ours
+def test_quantization_aware_training_by_fx(name):
+    backbone = training(build(name))
+    x = torch.randn(2, 3, 64, 64)
+    backbone = prepare_qat_fx(backbone, get_default_qat_qconfig_mapping('x86'), (x,))
+    sum(out.square().mean() for out in backbone(x)).backward()
+    assert all(p.grad is not None for p in backbone.parameters())
+    found = convert_fx(backbone.eval())(torch.randn(1, 3, 33, 50))
+    assert [tuple(out.shape[2:]) for out in found[:2]] == [(17, 25), (9, 13)]
 
 
 @every

@@ -2,6 +2,7 @@ import pytest
 import timm
 import torch
 from helpers import randomise, settle
+from timm.layers.activations import HardSigmoid
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2
@@ -53,6 +54,9 @@ def test_final_map_equals_timm(name, size):
 @pytest.mark.parametrize('name', TIMM)
 def test_gradients_equal_timm_in_training(name, size):
     theirs, ours = (model.double().train() for model in make_pair(name))
+    for part in theirs.modules():
+        if hasattr(part, 'gate'):  # torch's hardsigmoid has a slope of single precision, 1/6
+            part.gate = HardSigmoid()
     x = torch.randn(2, 3, *size, dtype=torch.double)
     expected, (found,) = theirs.forward_features(x), ours(x)
     weight = torch.randn_like(expected)
@@ -278,3 +282,28 @@ def test_enhance(enhance, where, output_stride):
 def test_invalid_attention_is_named(error, argument, value):
     with pytest.raises(error, match=f'{argument} must be'):
         GhostNetV2(**{argument.split()[-1]: value})
+
+
+@BOTH
+def test_learning_rates_by_layer(backbone_class):
+    from mmengine.optim import build_optim_wrapper
+    from mmpretrain.models import ImageClassifier
+
+    backbone = dict(type=backbone_class, widen_factor=0.5, out_indices=(5,))
+    head = dict(type='LinearClsHead', in_channels=480, num_classes=2)
+    model = ImageClassifier(backbone, dict(type='GlobalAveragePooling'), head)
+    wrapper = build_optim_wrapper(
+        model,
+        dict(
+            optimizer=dict(type='SGD', lr=1.0, weight_decay=0.1),
+            constructor='mmpretrain.LearningRateDecayOptimWrapperConstructor',
+            paramwise_cfg=dict(layer_decay_rate=0.5),
+        ),
+    )
+    given = {group['params'][0]: group['lr'] for group in wrapper.param_groups}
+    rates = {name: given[weight] for name, weight in model.named_parameters()}
+    depths = {'stem.conv': 0, 'stages.0.0': 1, 'stages.1.1': 3, 'stages.4.4': 16, 'stages.5': 17}
+    for part, depth in depths.items():
+        found = {rate for name, rate in rates.items() if name.startswith(f'backbone.{part}.')}
+        assert found == {0.5 ** (18 - depth)}
+    assert rates['head.fc.weight'] == 1

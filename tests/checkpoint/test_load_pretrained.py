@@ -119,6 +119,27 @@ def test_mmengines_ema_checkpoints_keep_the_average_in_state_dict(theirs, tmp_pa
     assert not raw.backbone['stem.conv.weight'].any()
 
 
+@pytest.mark.parametrize('channels', [1, 2, 4, 7])
+def test_other_input_channels_are_made_as_timm_makes_them(channels, theirs, tmp_path, monkeypatch):
+    said = []
+    module = sys.modules['mmghost.checkpoint.load_pretrained']
+    monkeypatch.setattr(module, 'print_log', lambda text, **kwargs: said.append(text))
+    file = write('plain', theirs, tmp_path)
+    backbone = GhostNetV2(in_channels=channels)
+    load_pretrained(backbone, file)
+    assert said[0].endswith(f'of the 3 input channels {channels} were made.')
+    expected = timm.create_model(
+        'ghostnetv2_100',
+        pretrained=True,
+        pretrained_cfg_overlay=dict(file=str(file)),
+        in_chans=channels,
+    )
+    renamed = GhostNetV2(in_channels=channels)
+    renamed.load_state_dict(expected.state_dict(), strict=False)
+    for found, wanted in zip(backbone.state_dict().values(), renamed.state_dict().values()):
+        torch.testing.assert_close(found, wanted, rtol=1e-6, atol=0)
+
+
 def test_one_line_says_what_was_loaded(theirs, tmp_path, monkeypatch):
     said = []
     module = sys.modules['mmghost.checkpoint.load_pretrained']

@@ -1,8 +1,11 @@
 import mmcv.transforms as T
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
+from mmghost.deploy.metadata import describe
+from mmghost.deploy.model_input import ModelInput
 from mmghost.deploy.model_input import test_input_size as input_size
 
 
@@ -29,3 +32,19 @@ def test_is_that_of_the_transform(transform):
     assert input_size(config) == made.shape[:2]
     config.model.data_preprocessor.pad_size_divisor = 50
     assert input_size(config) == tuple(-(-side // 50) * 50 for side in made.shape[:2])
+
+
+def test_joined_and_wrapped_data_sets(load_demo):
+    model, config = load_demo('segmentation')
+    expected = ModelInput(config, model, False).example()
+    classes = config.test_dataloader.dataset.metainfo.classes
+    for loader in (config.train_dataloader, config.test_dataloader):
+        repeated = dict(type='RepeatDataset', times=2, dataset=loader.dataset)
+        loader.dataset = dict(type='ConcatDataset', datasets=[repeated, loader.dataset])
+    model_input = ModelInput(config, model, False)
+    assert model_input.size == (128, 128)
+    image, source = model_input.example()
+    assert torch.equal(image, expected[0]) and source == 'the first test image'
+    images = list(model_input.calibration(100))
+    assert len(images) == 16 and not torch.equal(images[0], images[1])
+    assert describe(config, {}, model, 'segmentation', model_input)['classes'] == list(classes)

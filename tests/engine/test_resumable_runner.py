@@ -3,15 +3,16 @@
 import errno
 import logging
 import os
+from io import BytesIO
 from uuid import uuid4
 
 import pytest
 import torch
-from mmengine.fileio import LocalBackend, register_backend
+from mmengine.fileio import BaseStorageBackend, FileClient, LocalBackend, register_backend
 from mmengine.fileio.backends import backends
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import BaseModel
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import nn
 
 from mmghost.engine import ResumableRunner
@@ -170,6 +171,34 @@ def test_checkpoints_of_another_folder_are_found(tmp_path):
     runner = resumed(tmp_path / 'run', checkpoint=other)
     data = runner.message_hub.log_scalars['train/loss'].data[0]
     assert len(data) == 6 and (tmp_path / 'other' / 'run' / 'epoch_2.pth').exists()
+
+
+def test_checkpoints_that_are_no_files_are_resumed(tmp_path, monkeypatch):
+    stored = {}
+
+    class Remote(BaseStorageBackend):
+        def get(self, filepath): ...
+
+        def get_text(self, filepath): ...
+
+        def put(self, obj, filepath):
+            stored[filepath] = obj
+
+        def join_path(self, *parts):
+            return '/'.join(parts)
+
+    def load(filename, map_location):
+        return torch.load(BytesIO(stored[filename]), map_location, weights_only=True)
+
+    monkeypatch.setitem(backends, 'remote', Remote)
+    monkeypatch.setitem(FileClient._prefix_to_backends, 'remote', Remote)
+    schemes = {'remote://': load} | CheckpointLoader._schemes
+    monkeypatch.setattr(CheckpointLoader, '_schemes', schemes)
+    remote = dict(out_dir='remote://here', backend_args=dict(backend='remote'))
+    build(tmp_path / 'run', dict(by_epoch=True, max_epochs=1), remote).train()
+    runner = resumed(tmp_path / 'run', checkpoint=remote)
+    assert len(runner.message_hub.log_scalars['train/loss'].data[0]) == 6
+    assert [*stored] == [f'remote://here/run/epoch_{number}.pth' for number in (1, 2)]
 
 
 def test_backends_of_others_are_left_to_mmengine(tmp_path):

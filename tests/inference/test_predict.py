@@ -5,17 +5,20 @@ import json
 import os
 import runpy
 import shutil
+import subprocess
 import sys
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT, Camera
+from documents import PAGES
+from helpers import CONFIGS, ROOT, Camera
 from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
-from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled
+from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled, in_pure_python
 
 from demo.__main__ import DEMO_CONFIGS
 from mmghost.checkpoint import find_published
@@ -70,6 +73,40 @@ def test_what_the_demo_images_show(inferencers):
     assert 'Pullover' in dict(found['seg'])
     assert sum(dict(found['seg']).values()) == pytest.approx(1)
     assert sum(dict(found['cls']).values()) == pytest.approx(1)
+
+
+INFERENCERS = PAGES['docs/predict.md'].split('```python\nimport mmghost\n')[1].split('```')[0]
+
+
+@pytest.mark.parametrize('importing', [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.parametrize(
+    ('name', 'kind', 'path'),
+    [
+        ('detector', 'DetInferencer', DEMO_CONFIGS['det']),
+        ('segmentor', 'MMSegInferencer', DEMO_CONFIGS['seg']),
+        (
+            'classifier',
+            'ImageClassificationInferencer',
+            CONFIGS / 'classification' / 'ghostnet-0.5x_8xb128_in1k.py',
+        ),
+    ],
+)
+def test_the_packages_inferencers_as_documented(name, kind, path, importing, tmp_path):
+    config = Config.fromfile(path)
+    imports = config.pop('custom_imports') if importing else config.custom_imports
+    assert imports['imports'] == ['mmghost']
+    config.dump(tmp_path / f'{name}.py')
+    init_default_scope(config.default_scope)
+    trained = dict(
+        state_dict=MODELS.build(config.model).state_dict(),
+        message_hub=dict(log_scalars=dict(loss=HistoryBuffer([0.5], [1]))),
+    )
+    torch.save(trained, tmp_path / f'{name}.pth')
+    shutil.copy(SCENE, tmp_path / 'photo.jpg')
+    script = '\n'.join(line for line in INFERENCERS.splitlines() if kind in line)
+    words = [sys.executable, '-W', 'ignore', '-c', 'import mmghost\n' * importing + script]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_boxes_are_the_pictures(inferencers):
@@ -190,14 +227,19 @@ def test_dark_articles_on_light_ground(tmp_path):
     assert plain(str(tmp_path / 'dark.png')).found[0][0] != 'Ankle boot'
 
 
+@pytest.mark.parametrize('pure', [False, True])
 @pytest.mark.parametrize(
     ('task', 'text'), [('det', DETECTION), ('seg', SEGMENTATION), ('cls', CLASSIFICATION)]
 )
-def test_other_models(task, text, tmp_path, scenes, folders):
+def test_other_models(task, text, pure, tmp_path, scenes, folders):
     """Without class names in the checkpoint, those of the config's data set are taken."""
     (tmp_path / 'mine.py').write_text(filled(text, scenes, folders))
     config = Config.fromfile(tmp_path / 'mine.py')
     init_default_scope(config.default_scope)
+    if pure:
+        joined = dict(type='ConcatDataset', datasets=[config.test_dataloader.dataset] * 2)
+        changed = dict(config, test_dataloader=dict(config.test_dataloader, dataset=joined))
+        (tmp_path / 'mine.py').write_text(in_pure_python(changed))
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'mine.pth')
     options = dict(score_thr=0.0) if task == 'det' else {}
     predict = load_inferencer(task, tmp_path / 'mine.py', tmp_path / 'mine.pth', **options)

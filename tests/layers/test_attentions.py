@@ -284,7 +284,25 @@ def test_gated_concat(size, coarse):
     assert torch.equal(gated_concat(*parts), expected)
     with torch.no_grad():
         assert torch.equal(gated_concat(*parts), expected)
-    assert torch.autograd.gradcheck(gated_concat, parts)
+    check = dict(check_forward_ad=True, check_batched_grad=True)
+    assert torch.autograd.gradcheck(gated_concat, parts, **check)
+    assert torch.autograd.gradgradcheck(gated_concat, parts)
+
+
+@pytest.mark.parametrize(
+    'layer',
+    [
+        DFCAttention(4, 6, pool='bilinear', upsample='bilinear', dilation=2),
+        GhostModuleV2(4, 9),
+        MobileViTAttention(4, 6),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_traced_by_fx(layer):
+    traced = torch.fx.symbolic_trace(layer.eval())
+    for size in ((6, 4), (7, 5), (2, 9)):
+        x = torch.randn(2, 4, *size)
+        assert torch.equal(traced(x), layer(x))
 
 
 def test_training_keeps_no_concatenation_and_no_upsampled_gate():
