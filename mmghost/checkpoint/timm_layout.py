@@ -4,6 +4,18 @@ import re
 
 TIMM_HEAD = ('conv_head.', 'classifier.')
 
+# GhostNetV3's branches: ghost1.primary_rpr_conv.0.bn1.weight is
+# ghost1.primary_conv.branches.0.bn.weight
+_BRANCHED = {
+    'ghost1.primary': 'ghost1.primary_conv',
+    'ghost1.cheap': 'ghost1.cheap_operation',
+    'ghost2.primary': 'ghost2.primary_conv',
+    'ghost2.cheap': 'ghost2.cheap_operation',
+    'dw': 'depthwise',
+}
+_BRANCH = re.compile(rf'({"|".join(_BRANCHED)})_rpr_(conv\.\d+|scale|skip)\.(.+)')
+_OUR_BRANCH = re.compile(rf'({"|".join(_BRANCHED.values())})\.(branches\.\d+|scale|skip)\.(.+)')
+
 _BLOCK = re.compile(r'blocks\.(\d+)\.(\d+)\.(.+)')
 
 # Within a bottleneck: (the end of a timm name, the end of mmghost's).
@@ -49,6 +61,11 @@ def _rename(key):
     stage = (group + 1) // 2
     if group > 0 and group % 2 == 0:
         block += 1
+    branch = _BRANCH.fullmatch(rest)
+    if branch is not None:
+        place, name, value = branch.groups()
+        name, value = name.replace('conv', 'branches'), value.replace('bn1.', 'bn.')
+        return f'stages.{stage}.{block}.{_BRANCHED[place]}.{name}.{value}'
     for theirs, ours in _PARTS.items():
         if rest.startswith(theirs):
             return f'stages.{stage}.{block}.{ours}{rest[len(theirs) :]}'
@@ -101,6 +118,12 @@ def _rename_back(key):
     group, block = 2 * stage, int(block)
     if stage > 0:
         group, block = (group - 1, 0) if block == 0 else (group, block - 1)
+    branch = _OUR_BRANCH.fullmatch(rest)
+    if branch is not None:
+        place, name, value = branch.groups()
+        theirs = next(key for key, ours in _BRANCHED.items() if ours == place)
+        name, value = name.replace('branches', 'conv'), value.replace('bn.', 'bn1.')
+        return f'blocks.{group}.{block}.{theirs}_rpr_{name}.{value}'
     for theirs, ours in _PARTS.items():
         if rest.startswith(ours):
             return f'blocks.{group}.{block}.{theirs}{rest[len(ours) :]}'

@@ -1,4 +1,5 @@
 from .attach_attention import attach_attention
+from .branched_conv import BranchedConv
 from .cbam import CBAM
 from .coordinate_attention import CoordinateAttention
 from .dfc_attention import DFCAttention
@@ -12,6 +13,7 @@ from .mobilevit_attention import MobileViTAttention
 from .squeeze_excite import SqueezeExcite
 
 __all__ = [
+    'BranchedConv',
     'CBAM',
     'CoordinateAttention',
     'DFCAttention',

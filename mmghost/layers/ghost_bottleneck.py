@@ -1,9 +1,12 @@
+from functools import partial
+
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential
 from torch import nn
 
 from mmghost.utils import check_choice, check_flag, check_int, check_odd, is_traced
 
+from .branched_conv import BranchedConv
 from .ghost_module import GhostModule
 from .ghost_module_v2 import GhostModuleV2
 from .recompute import recompute
@@ -36,7 +39,8 @@ class GhostBottleneck(BaseModule):
             Defaults to 'expressiveness'.
         with_cp (bool): Recompute the block in the backward pass to save memory.
             Defaults to False.
-        conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
+        conv_cfg, norm_cfg, act_cfg, num_branches, init_cfg: As in :class:`GhostModule`;
+            ``num_branches`` is for the strided depthwise convolution too.
 
     Shape:
         ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``,
@@ -62,6 +66,7 @@ class GhostBottleneck(BaseModule):
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU'),
+        num_branches=None,
         init_cfg=None,
     ):
         super().__init__(init_cfg)
@@ -86,8 +91,10 @@ class GhostBottleneck(BaseModule):
 
         def ghost_module(*channels, attended, **kwargs):
             if attention_cfg is None or enhance not in (attended, 'both'):
-                return GhostModule(*channels, **kwargs)
-            return GhostModuleV2(*channels, attention_cfg=attention_cfg, **kwargs)
+                return GhostModule(*channels, num_branches=num_branches, **kwargs)
+            return GhostModuleV2(
+                *channels, attention_cfg=attention_cfg, num_branches=num_branches, **kwargs
+            )
 
         self.ghost1 = ghost_module(
             in_channels,
@@ -96,8 +103,11 @@ class GhostBottleneck(BaseModule):
             dilation=dilation,
             **dict(linear, act_cfg=act_cfg),
         )
+        depthwise = (
+            ConvModule if num_branches is None else partial(BranchedConv, num_branches=num_branches)
+        )
         self.depthwise = (
-            ConvModule(mid_channels, mid_channels, groups=mid_channels, **strided)
+            depthwise(mid_channels, mid_channels, groups=mid_channels, **strided)
             if stride > 1
             else nn.Identity()
         )

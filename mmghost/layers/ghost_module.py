@@ -1,10 +1,13 @@
 import math
+from functools import partial
 
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 
 from mmghost.utils import as_pair, check_int, check_layer_cfg, check_odd, check_type
+
+from .branched_conv import BranchedConv
 
 
 class GhostModule(BaseModule):
@@ -34,6 +37,8 @@ class GhostModule(BaseModule):
             Defaults to ``dict(type='BN')``.
         act_cfg (dict, optional): Config of the activation after each normalisation; None for
             the second Ghost module of a bottleneck. Defaults to ``dict(type='ReLU')``.
+        num_branches (int, optional): Train both convolutions, the primary one 1x1 and ``ratio`` 2,
+            as :class:`BranchedConv` of so many. Defaults to None, as single ones.
         init_cfg (dict, optional): Initialization config. Defaults to None.
 
     Shape:
@@ -58,6 +63,7 @@ class GhostModule(BaseModule):
         conv_cfg=None,
         norm_cfg=dict(type='BN'),
         act_cfg=dict(type='ReLU'),
+        num_branches=None,
         init_cfg=None,
     ):
         super().__init__(init_cfg)
@@ -90,15 +96,19 @@ class GhostModule(BaseModule):
         cfg = dict(
             dilation=dilation, bias=bias, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg
         )
-        self.primary_conv = ConvModule(
+        layer, skip = ConvModule, {}
+        if num_branches is not None:
+            layer, skip = partial(BranchedConv, num_branches=num_branches), dict(skip=True)
+        self.primary_conv = layer(
             in_channels, intrinsic_channels, kernel_size, stride=stride, padding=padding, **cfg
         )
-        self.cheap_operation = ConvModule(
+        self.cheap_operation = layer(
             intrinsic_channels,
             intrinsic_channels * (ratio - 1),
             cheap_kernel_size,
             padding=tuple(d * (cheap_kernel_size // 2) for d in dilation),
             groups=intrinsic_channels,
+            **skip,
             **cfg,
         )
 
