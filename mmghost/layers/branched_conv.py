@@ -6,7 +6,7 @@ from mmcv.cnn import ConvModule, build_activation_layer, build_norm_layer
 from mmengine.model import BaseModule, ModuleList
 from torch import nn
 
-from mmghost.utils import as_pair, check_int
+from mmghost.utils import as_pair, check_int, is_traced
 
 from .conv_moments import depthwise_moments, pointwise_moments
 from .fold_norms import PLAIN
@@ -70,6 +70,7 @@ class BranchedConv(BaseModule):
                 ('dilation', dilation, 1),
             )
         )
+        self.in_channels, self.out_channels = in_channels, out_channels
         self.depthwise = groups == in_channels == out_channels
         if not self.depthwise and (groups, kernel_size) != (1, (1, 1)):
             raise ValueError(f'kernel_size must be 1 unless depthwise, but got {kernel_size}.')
@@ -91,16 +92,15 @@ class BranchedConv(BaseModule):
         self.activate = build_activation_layer(act_cfg) if act_cfg else nn.Identity()
 
     def forward(self, x):
-        conv = self.branches[0].conv
+        if is_traced(x) or not self.can_merge():
+            return self.activate(sum(layer(x) for layer in self._layers()))
+        conv, norm = self.branches[0].conv, self.branches[0].norm
         count = x[:, 0, :: conv.stride[0], :: conv.stride[1]].numel()
-        in_training = self.branches[0].norm is not None and self.branches[0].norm.training
-        # Of a single value there is no variance: batch norm says so itself
-        if self.can_merge() and not (in_training and count <= 1):
-            moments = self._batch_moments(x, count) if in_training else self._running_moments()
-            kernel, bias = self._merge(*moments)
-            out = F.conv2d(x, kernel, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-        else:
-            out = sum(layer(x) for layer in self._layers())
+        if norm.training and count <= 1:
+            norm(x)  # which says that of a single value there is no variance
+        moments = self._batch_moments(x, count) if norm.training else self._running_moments()
+        kernel, bias = self._merge(*moments)
+        out = F.conv2d(x, kernel, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         return self.activate(out)
 
     def can_merge(self):
@@ -139,9 +139,7 @@ class BranchedConv(BaseModule):
         return layer.train(self.training)
 
     def _layers(self):
-        return [
-            layer for layer in (*self.branches, self.scale, self.skip) if layer is not None
-        ]
+        return [layer for layer in (*self.branches, self.scale, self.skip) if layer is not None]
 
     def _norms(self):
         return [layer if layer is self.skip else layer.norm for layer in self._layers()]

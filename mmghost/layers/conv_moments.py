@@ -94,10 +94,21 @@ class _Moments(Function):
         grad_x = None
         for index, weight in enumerate(weights.to(x.dtype)):
             out = kept[index] if kept else F.conv2d(x, weight, None, *ctx.conv)
-            grad = torch.addcmul(shifts[index + ctx.with_input], out, factors[index + ctx.with_input])
+            grad = torch.addcmul(
+                shifts[index + ctx.with_input], out, factors[index + ctx.with_input]
+            )
             one, grad_weight, _ = torch.ops.aten.convolution_backward(
-                grad, x, weight, None, _pair(stride), _pair(padding), _pair(dilation),
-                False, [0, 0], groups, [True, True, False],
+                grad,
+                x,
+                weight,
+                None,
+                _pair(stride),
+                _pair(padding),
+                _pair(dilation),
+                False,
+                [0, 0],
+                groups,
+                [True, True, False],
             )
             grad_weights.append(grad_weight)
             grad_x = one if grad_x is None else grad_x.add_(one)

@@ -19,7 +19,8 @@ class GhostModuleV2(GhostModule):
             ``out_channels``, ``dilation``, ``conv_cfg`` and ``norm_cfg`` besides its own options,
             and gives a factor for every output value, such as :class:`DFCAttention`.
         conv_cfg, norm_cfg, act_cfg, init_cfg: As in :class:`GhostModule`.
-        **kwargs: ``ratio``, ``cheap_kernel_size``, ``bias`` and ``num_branches`` of :class:`GhostModule`.
+        **kwargs: ``ratio``, ``cheap_kernel_size``, ``bias``, ``num_branches`` of
+            :class:`GhostModule`.
 
     Shape:
         ``(N, in_channels, H, W)`` to ``(N, out_channels, H, W)``.

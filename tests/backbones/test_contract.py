@@ -3,6 +3,7 @@
 import copy
 import io
 import pickle
+import re
 
 import pytest
 import torch
@@ -28,6 +29,7 @@ GHOST = dict(widen_factor=0.25, out_indices=(0, 1, 2, 3, 4, 5))
 BACKBONES = {
     'GhostNet': (dict(GHOST, type='mmghost.GhostNet'), (2, 4, 8, 16, 32, 32), True),
     'GhostNetV2': (dict(GHOST, type='mmghost.GhostNetV2'), (2, 4, 8, 16, 32, 32), True),
+    'GhostNetV3': (dict(GHOST, type='mmghost.GhostNetV3'), (2, 4, 8, 16, 32, 32), True),
     'GhostNetV2-d16': (
         dict(GHOST, type='mmghost.GhostNetV2', output_stride=16),
         (2, 4, 8, 16, 16, 16),
@@ -148,7 +150,7 @@ def test_freezing_and_kept_statistics(name, frozen, norm_eval):
     assert changed <= learning or not norm_eval
     assert (not counts) == norm_eval
     if name in OURS:  # the packages' own keep the statistics of some frozen norms
-        norms = {key.rpartition('.')[0] for key in learning if '.bn.' in key}
+        norms = {key.rpartition('.')[0] for key in learning if re.search(r'\.(bn|skip)\.', key)}
         assert norm_eval or norms == {key.rpartition('.')[0] for key in counts}
 
 
@@ -269,7 +271,7 @@ def test_the_same_in_other_forms(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['GhostNet', 'GhostNetV2', 'GhostNetV2-d8'])
+@pytest.mark.parametrize('name', ['GhostNet', 'GhostNetV2', 'GhostNetV2-d8', 'GhostNetV3'])
 def test_exported_and_compiled(name):
     backbone = settle(build(name)).float()
     x = torch.randn(2, 3, 65, 33)
