@@ -6,9 +6,11 @@ import os
 import sys
 import warnings
 from importlib.util import find_spec
+from textwrap import shorten
 
 import torch
 from mmengine.utils import digit_version
+from torch._dynamo.exc import UserError
 from torch.export import Dim, export
 
 from mmghost.compat import EXPORT_TORCH
@@ -80,6 +82,9 @@ def trace(module, example, dynamic=()):
 
     Returns:
         torch.export.ExportedProgram: The program.
+
+    Raises:
+        ValueError: If the module works with the example's shape only, though others are asked for.
     """
     axes = [axis for name in dynamic for axis in AXES[name]]
     # The batch of an example of one image would be taken for a constant
@@ -87,4 +92,12 @@ def trace(module, example, dynamic=()):
         example = torch.cat([example, example])
     shapes = (dict.fromkeys(axes, Dim.DYNAMIC),)
     with torch.no_grad():
-        return export(module, (example,), dynamic_shapes=shapes, strict=False)
+        try:
+            return export(module, (example,), dynamic_shapes=shapes, strict=False)
+        except UserError as error:
+            if not dynamic:
+                raise
+            reason = shorten(str(error), 200)
+            raise ValueError(
+                f'the model cannot be traced for any {" and ".join(dynamic)}: {reason}'
+            ) from error
