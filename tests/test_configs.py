@@ -14,7 +14,6 @@ from mmengine.utils import get_installed_path
 
 from demo.fashion_mnist import unpack_fashion_mnist
 from mmghost.backbones import GhostNet
-from mmghost.utils import as_pair
 from mmghost.utils.complexity import count_complexity
 
 EVERY = sorted(path for root in (CONFIGS, RESEARCH) for path in root.rglob('*.py'))
@@ -26,7 +25,7 @@ INDEX = [
 ROOTS = [root for root in vars(registry).values() if isinstance(root, registry.Registry)]
 
 
-def tested(path):
+def as_param(path):
     """Mark configs beside the zoo as slow tests, and those that differ in a number from others."""
     slow = path.is_relative_to(RESEARCH) or re.search(r'-(0.5|1.[34567])x|-ms-416-', path.stem)
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if slow else [])
@@ -34,13 +33,13 @@ def tested(path):
 
 def of_task(*folders):
     """List configs of folders of these names."""
-    return [tested(path) for path in EVERY if path.parent.name in folders]
+    return [as_param(path) for path in EVERY if path.parent.name in folders]
 
 
 DETECTION = of_task('detection')
 COCO = sorted((CONFIGS / 'detection').glob('yolov3_ghostnetv2-*_coco.py'))
 SEGMENTATION = of_task('segmentation')
-CLASSIFICATION = [tested(path) for path in sorted(CONFIGS.glob('classification/*.py'))]
+CLASSIFICATION = [as_param(path) for path in sorted(CONFIGS.glob('classification/*.py'))]
 
 
 def build(path, options=None):
@@ -256,7 +255,7 @@ def resolved(node, scope):
     return [resolved(v, scope) for v in node] if isinstance(node, (list, tuple)) else node
 
 
-@pytest.mark.parametrize('path', [tested(path) for path in sorted(CONFIGS.rglob('*.py'))])
+@pytest.mark.parametrize('path', [as_param(path) for path in sorted(CONFIGS.rglob('*.py'))])
 def test_zoo_as_base_of_a_users_config(path, installed):
     """Types are looked up in the package that a base's name begins with unless it says other."""
     name = f'mmghost::{path.relative_to(CONFIGS)}'
@@ -326,5 +325,7 @@ def test_metafiles_state_what_is_counted(entry):
     assert sum(p.numel() for p in model.parameters()) == stated['Parameters']
     counted = model if 'FLOPs' in stated else model.backbone
     channels = config.model.backbone.get('in_channels', 3)
-    found = count_complexity(counted, as_pair('Input Size', stated['Input Size'], 1), channels)
+    height, _, width = str(stated['Input Size']).partition('x')
+    size = int(height), int(width or height)
+    found = count_complexity(counted, size, channels)
     assert found.multiply_adds == (stated.get('FLOPs') or stated['Backbone FLOPs'])

