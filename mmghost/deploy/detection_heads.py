@@ -140,9 +140,8 @@ def read_gfl(head, maps, size):
     """Read GFL's, whose offsets are the means of distributions."""
     strides = head.prior_generator.strides
     for priors, stride, scores, distributions in zip(_priors(head, maps[0]), strides, *maps):
-        bins = head.reg_max + 1
-        values = torch.arange(bins, dtype=distributions.dtype)
-        offsets = flat(distributions, 4, bins).softmax(-1) @ values * stride[0]
+        offsets = head.integral(distributions.permute(0, 2, 3, 1)) * stride[0]
+        offsets = offsets.view(len(scores), -1, 4)
         boxes = _decode(head, head.anchor_center(priors), offsets, size)
         yield Level(boxes, _scores(head, scores))
 

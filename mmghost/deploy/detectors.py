@@ -178,22 +178,17 @@ class WholeTwoStageDetector(nn.Module):
         size = image.shape[2:]
         maps = self.model.extract_feat(image)
         boxes, real = self._propose(maps, size)
-        *refining, last = self.stages
         logits = []
-        for extractor, head in refining:
+        for extractor, head in self.stages:
             found, offsets = head(_extract(extractor, maps, boxes))
             logits.append(found)
-            boxes = _refine(head, boxes, found, offsets, size)
-        found, offsets = last[1](_extract(last[0], maps, boxes))
-        scores = (sum(logits, found) / len(self.stages)).softmax(-1)[:, :-1]
-        classes = scores.shape[1]
-        level = Level(
-            _decode(last[1], boxes, offsets, size),
-            torch.where(real[..., None], scores.view(*real.shape, classes), 0).flatten(1)[
-                ..., None
-            ],
-            labels=torch.arange(classes).repeat(real.shape[1]).expand(len(image), -1),
-        )
+            decoded = _decode(head, boxes, offsets, size)
+            if len(logits) < len(self.stages):
+                boxes = _best(decoded, found)
+        scores = (sum(logits) / len(logits)).softmax(-1)[:, :-1].view(*real.shape, -1)
+        scores = torch.where(real[..., None], scores, 0)
+        labels = torch.arange(scores.shape[2]).expand_as(scores)
+        level = Level(decoded, scores.flatten(1)[..., None], labels=labels.flatten(1))
         boxes, scores, labels = drop(*choose(level, self.cfg), self.cfg, self.suppress)
         if not self.model.roi_head.with_mask:
             return boxes, scores, labels
@@ -222,15 +217,8 @@ class WholeTwoStageDetector(nn.Module):
 
 def _stages(roi_head, kind):
     """List pairs of an extractor and a head."""
-    extractor = getattr(roi_head, f'{kind}_roi_extractor', roi_head.bbox_roi_extractor)
-    head = getattr(roi_head, f'{kind}_head')
-    if not isinstance(head, nn.ModuleList):
-        return [(extractor, head)]
-    return list(
-        zip(
-            extractor if isinstance(extractor, nn.ModuleList) else roi_head.bbox_roi_extractor, head
-        )
-    )
+    parts = [getattr(roi_head, f'{kind}_{part}') for part in ('roi_extractor', 'head')]
+    return list(zip(*(part if isinstance(part, nn.ModuleList) else [part] for part in parts)))
 
 
 def _extract(extractor, maps, boxes):
@@ -251,20 +239,15 @@ def _extract(extractor, maps, boxes):
 
 
 def _decode(head, boxes, offsets, size):
-    """Decode a box for each class, ``(N, K * classes, 4)``."""
-    offsets = offsets.view(-1, 4)
-    each = boxes.flatten(0, 1).repeat_interleave(
-        head.num_classes if not head.reg_class_agnostic else 1, 0
-    )
-    decoded = head.bbox_coder.decode(each, offsets, max_shape=size)
-    if head.reg_class_agnostic:
-        decoded = decoded.repeat_interleave(head.num_classes, 0)
-    return decoded.view(len(boxes), -1, 4)
+    """Decode boxes, ``(N, K, 4)``, for each class: ``(N, K * classes, 4)``."""
+    repeats = (1, head.num_classes) if head.reg_class_agnostic else (head.num_classes, 1)
+    boxes = boxes.repeat_interleave(repeats[0], 1)
+    decoded = head.bbox_coder.decode(boxes.flatten(0, 1), offsets.view(-1, 4), max_shape=size)
+    return decoded.view_as(boxes).repeat_interleave(repeats[1], 1)
 
 
-def _refine(head, boxes, logits, offsets, size):
-    """Give a stage's boxes to the next."""
-    labels = logits[:, :-1].argmax(1).view(boxes.shape[:2])
-    decoded = _decode(head, boxes, offsets, size)
-    places = torch.arange(boxes.shape[1]) * head.num_classes + labels
-    return take(decoded, places)
+def _best(decoded, logits):
+    """Take from each box's the one of the class with the greatest logit, the last being none."""
+    classes = logits.shape[1] - 1
+    labels = logits[:, :classes].argmax(1).view(len(decoded), -1)
+    return take(decoded, torch.arange(labels.shape[1]) * classes + labels)

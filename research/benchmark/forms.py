@@ -11,12 +11,8 @@ from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 
 #: What networks are trained in, where batch norms cannot be folded
 TRAINING_FORMS = ('eager', 'channels_last', 'compile')
-#: The format and suffix of each other runtime's files
-RUNTIMES = {
-    'onnxruntime': ('onnx', '.onnx'),
-    'openvino': ('openvino', '.xml'),
-    'litert': ('litert', '.tflite'),
-}
+#: The format of each other runtime's files
+RUNTIMES = dict(onnxruntime='onnx', openvino='openvino', litert='litert')
 FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
 #: The most that outputs of a form may be off, in parts of the largest
 TOLERANCE = 1e-4
@@ -27,7 +23,7 @@ def check_forms(forms, train=False):
     if train and not set(forms) <= set(TRAINING_FORMS):
         raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)} only.')
     for form in RUNTIMES.keys() & set(forms):
-        FORMATS[RUNTIMES[form][0]].require_packages()
+        FORMATS[RUNTIMES[form]].require_packages()
 
 
 def make_form(model, form, image, train=False):
@@ -54,11 +50,11 @@ def prepare(model, form, image, folder, threads):
     Other runtimes' files go to the folder; ``threads`` is for them. Outputs are tensors or arrays.
     """
     if form in RUNTIMES:
-        kind, suffix = RUNTIMES[form]
+        kind = RUNTIMES[form]
         module = copy.deepcopy(model.module)
         if model.deploys:
             module = to_deploy_form(module, form)
-        file = folder / f'{form}{suffix}'
+        file = folder / f'{form}{FORMATS[kind].SUFFIX}'
         export_module(module, image, file, kind)
         run = partial(load_exported(file, threads), image.numpy())
     else:

@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 from helpers import settle
-from test_ghostnet import HardSigmoid
+from test_ghostnet import HardSigmoid, relative_error
 from torch import nn
 
 from mmghost.backbones import GhostNetV2, GhostNetV3
@@ -30,10 +30,6 @@ def make_pair(name):
     assert not left.missing_keys
     assert all(key.startswith(('conv_head', 'classifier')) for key in left.unexpected_keys)
     return theirs, ours
-
-
-def relative_error(found, expected):
-    return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
 @pytest.mark.parametrize('size', [(224, 224), (97, 65)])
