@@ -65,10 +65,13 @@ def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None
     if out_file.exists():
         raise FileExistsError(f'{out_file} exists: give another name.')
     weights = read_weights(source, prefix, ema)
-    attention = any('.attention.' in key for key in weights.backbone)
+    kinds = {'.branches.': 'GhostNetV3', '.attention.': 'GhostNetV2', '': 'GhostNet'}
+    architecture = next(
+        name for part, name in kinds.items() if any(part in key for key in weights.backbone)
+    )
     meta = dict(
         mmghost_version=__version__,
-        architecture='GhostNetV2' if attention else 'GhostNet',
+        architecture=architecture,
         widen_factor=_widen_factor(weights.backbone),
         source=weights.path.name,
         source_sha256=sha256(weights.path),

@@ -201,7 +201,8 @@ def read_weights(source, prefix=None, ema=None):
 def sort_weights(content, path, prefix=None, ema=None):
     """Do for a file's content what :func:`read_weights` does for a file."""
     chosen, averaged = _choose(content, ema, path)
-    named = {str(key): value for key, value in chosen.items()}
+    # GhostNetV3's release holds what a counter has left
+    named = {str(key): value for key, value in chosen.items() if 'total_' not in str(key)}
     weights = _unwrap({key: v for key, v in named.items() if isinstance(v, torch.Tensor)})
     if prefix and not prefix.endswith('.'):
         prefix += '.'
@@ -220,7 +221,7 @@ def sort_weights(content, path, prefix=None, ema=None):
     layout = 'timm' if 'conv_stem.weight' in backbone else 'mmghost'
     rename_timm_keys(backbone)
     rename_timm_head(others)
-    if 'stages.0.0.ghost1.primary_conv.conv.weight' not in backbone:
+    if not any(key.startswith('stages.0.0.ghost1.primary_conv.') for key in backbone):
         raise ValueError(f'{path} holds no GhostNet: its names are {_some(weights)}.')
     return Weights(backbone, others, layout, averaged, path)
 

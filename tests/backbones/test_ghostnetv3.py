@@ -1,6 +1,7 @@
 """GhostNetV3 is timm's while it trains, and GhostNetV2 when its branches are merged."""
 
 import copy
+import re
 
 import pytest
 import timm
@@ -10,7 +11,7 @@ from test_ghostnet import HardSigmoid, relative_error
 from torch import nn
 
 from mmghost.backbones import GhostNetV2, GhostNetV3
-from mmghost.checkpoint import rename_timm_keys
+from mmghost.checkpoint import convert_checkpoint, rename_timm_keys
 from mmghost.deploy import to_deploy_form
 
 ALL = (0, 1, 2, 3, 4, 5)
@@ -67,6 +68,30 @@ def test_training_equals_timm(name):
     after.load_state_dict(theirs.state_dict(), strict=False)
     for key, value in after.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[key], value, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize('layout', ['timm', 'authors'])
+def test_published_files_load_and_convert(layout, tmp_path):
+    theirs, _ = make_pair('ghostnetv3_050')
+    weights = theirs.state_dict()
+    if layout == 'authors':
+        weights = {re.sub(r'(_rpr_.*)bn1\.', r'\1bn.', key): v for key, v in weights.items()}
+        weights |= {'total_ops': torch.zeros(1), 'conv_stem.total_params': torch.zeros(1)}
+        other = {key: torch.zeros_like(value) for key, value in weights.items()}
+        weights = dict(state_dict=other, state_dict_ema=weights)
+    file = tmp_path / 'ghostnetv3-0.5.pth.tar'
+    torch.save(weights, file)
+    init_cfg = dict(type='Pretrained', checkpoint=str(file))
+    ours = GhostNetV3(0.5, out_indices=(5,), init_cfg=init_cfg)
+    ours.init_weights()
+    meta = convert_checkpoint(file, tmp_path / 'back.pth', layout='timm')
+    assert (meta['architecture'], meta['widen_factor']) == ('GhostNetV3', 0.5)
+    back = timm.create_model('ghostnetv3_050', checkpoint_path=str(tmp_path / 'back.pth')).eval()
+    x = torch.randn(1, 3, 97, 65)
+    with torch.no_grad():
+        expected = theirs.eval().forward_features(x)
+        assert torch.equal(back.forward_features(x), expected)
+        assert relative_error(ours.eval()(x)[0], expected) < 1e-5
 
 
 def test_parameters_with_the_classifier():
