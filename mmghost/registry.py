@@ -14,7 +14,7 @@ def _node(parent, *modules):
 
 
 HOOKS = _node(root.HOOKS, 'engine')
-MODELS = _node(root.MODELS, 'backbones', 'deploy.exported_model', 'heads', 'layers')
+MODELS = _node(root.MODELS, 'backbones', 'classifiers', 'deploy.exported_model', 'heads', 'layers')
 MODEL_WRAPPERS = _node(root.MODEL_WRAPPERS, 'engine')
 OPTIM_WRAPPERS = _node(root.OPTIM_WRAPPERS, 'engine')
 OPTIMIZERS = _node(root.OPTIMIZERS, 'engine')

@@ -96,6 +96,16 @@ class Run:
             dataset = dataset['dataset']
         return dataset.get('data_root', '').rstrip('/')
 
+    def weights_of(self, key):
+        """str | None: What another row trained with this seed, if the row names one under a key."""
+        if key not in self.row:
+            return None
+        folder = self.work_dirs / run_name(self.row[key], {}, self.seed)
+        checkpoint = find_latest_checkpoint(folder)
+        if checkpoint is None:
+            raise FileNotFoundError(f'{folder} has no weights to begin with')
+        return checkpoint
+
 
 def run_name(config, options, seed):
     """Name a run by its config, what the row changes in it, and the seed."""
@@ -125,11 +135,11 @@ def below(folder, data_root):
     return folder.replace('data/', f'{data_root}/', 1)
 
 
-def write_config(run, data_root, launch, checkpoint=None):
+def write_config(run, data_root, launch, checkpoint=None, teacher=None):
     """Write the config of a run, with its data elsewhere, and so that it can be resumed.
 
     With another number of processes than the config is for, the learning rate is scaled to their
-    batch. A checkpoint is what the backbone begins with.
+    batch. ``checkpoint`` is what the backbone begins with, ``teacher`` what the teacher is.
     """
     config = copy.deepcopy(run.config)
     config.runner_type = 'mmghost.ResumableRunner'
@@ -143,6 +153,8 @@ def write_config(run, data_root, launch, checkpoint=None):
         config.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
     if checkpoint is not None:
         config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(checkpoint))
+    if teacher is not None:
+        config.model.teacher_ckpt = str(teacher)
     text = config.pretty_text.replace("'data/", f"'{data_root}/")
     write_atomically(text.encode(), run.config_file)
 
@@ -186,18 +198,14 @@ def commands(run, launch, checkpoint='CHECKPOINT'):
 
 def do(run, args):
     """Train a run, or go on, test it and write its result."""
-    checkpoint = args.pretrained
-    if 'pretrained' in run.row:
-        name = run_name(run.row['pretrained'], {}, run.seed)
-        checkpoint = find_latest_checkpoint(run.work_dirs / name)
-        if checkpoint is None:
-            raise FileNotFoundError(f'{run.work_dirs / name} has no weights to begin with')
+    checkpoint = run.weights_of('pretrained') or args.pretrained
+    teacher = run.weights_of('teacher')
     if run.data in MADE:
         MADE[run.data](find_fashion_mnist(), below(run.data, args.data_root))
     elif not Path(below(run.data, args.data_root)).is_dir():
         raise FileNotFoundError(f'{below(run.data, args.data_root)} is missing')
     begun, resumed = time.monotonic(), run.work_dir.is_dir()
-    write_config(run, args.data_root, args, checkpoint)
+    write_config(run, args.data_root, args, checkpoint, teacher)
     run_mim(commands(run, args)[0])
     log = newest(run.work_dir, '*/*.log')
     run_mim(commands(run, args, find_latest_checkpoint(run.work_dir))[1])
