@@ -9,6 +9,7 @@ from mmghost.utils import check_choice, make_divisible
 from mmghost.utils.files import write_atomically
 from mmghost.version import __version__
 
+from .merge_weights import are_merged, merge_weights
 from .read_weights import read_weights, sha256
 from .timm_layout import to_timm_layout
 
@@ -40,7 +41,7 @@ def _bytes_of(content):
     return file.getvalue()
 
 
-def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None):
+def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None, merge=False):
     """Write weights of any known layout as a clean checkpoint.
 
     In mmghost's layout the names are those of an mmpretrain classifier (``backbone.``, and
@@ -52,19 +53,27 @@ def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None
         source, prefix, ema: As in :func:`mmghost.checkpoint.read_weights`.
         out_file (str | Path): The file to write; it appears whole or not at all.
         layout (str): 'mmghost' or 'timm'. Defaults to 'mmghost'.
+        merge (bool): Merge GhostNetV3's branches and fold the norms: the weights are then those of
+            a GhostNetV2 with ``deploy=True``. Defaults to False.
 
     Returns:
         dict: The metadata.
 
     Raises:
         FileExistsError: If ``out_file`` exists.
-        OSError, ValueError: As :func:`mmghost.checkpoint.read_weights`.
+        OSError, ValueError: As :func:`mmghost.checkpoint.read_weights`, and if timm, which has no
+            network without norms, is to have merged weights.
     """
     check_choice('layout', layout, LAYOUTS)
     out_file = Path(out_file)
     if out_file.exists():
         raise FileExistsError(f'{out_file} exists: give another name.')
     weights = read_weights(source, prefix, ema)
+    if merge:
+        weights = weights._replace(backbone=merge_weights(weights.backbone))
+    merged = are_merged(weights.backbone)
+    if merged and layout == 'timm':
+        raise ValueError("merged weights have no place in timm's layout: take layout mmghost.")
     kinds = {'.branches.': 'GhostNetV3', '.attention.': 'GhostNetV2', '': 'GhostNet'}
     architecture = next(
         name for part, name in kinds.items() if any(part in key for key in weights.backbone)
@@ -76,6 +85,7 @@ def convert_checkpoint(source, out_file, layout='mmghost', prefix=None, ema=None
         source=weights.path.name,
         source_sha256=sha256(weights.path),
         ema=weights.ema,
+        deploy=merged,
     )
     if layout == 'mmghost':
         content = _bytes_of(dict(meta=meta, state_dict=weights.classifier))

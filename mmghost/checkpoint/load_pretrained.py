@@ -4,6 +4,7 @@ import math
 
 from mmengine.logging import print_log
 
+from .merge_weights import are_merged
 from .read_weights import read_weights
 
 _STEM = 'stem.conv.weight'
@@ -36,6 +37,24 @@ def _groups(names, depth):
     return sorted({'.'.join(name.split('.')[:depth]) for name in names})
 
 
+def _form(weights):
+    if are_merged(weights):
+        return 'merged'
+    return 'branched' if any('.branches.' in key for key in weights) else 'plain'
+
+
+_ADVICE = {
+    ('merged', 'plain'): 'its norms are folded into its convolutions: set deploy=True',
+    ('merged', 'branched'): 'its branches are merged: set deploy=True',
+    ('plain', 'merged'): 'it has norms, which this {name} has not: leave out deploy=True',
+    ('branched', 'merged'): 'it has branches, which this {name} has not: leave out deploy=True, or '
+    'merge the file by tools/model_converters/convert_ghostnet.py --merge',
+    ('plain', 'branched'): 'it has no branches, so it is no GhostNetV3: take another backbone',
+    ('branched', 'plain'): "it has GhostNetV3's branches: take mmghost.GhostNetV3, or merge the "
+    'file by tools/model_converters/convert_ghostnet.py --merge and set deploy=True',
+}
+
+
 def _check_architecture(backbone, found, path):
     """Raise a ValueError if the weights are of another architecture or width."""
     expected = backbone.state_dict()
@@ -56,6 +75,9 @@ def _check_architecture(backbone, found, path):
                 f'{path} is of another width or input: its {key} is {tuple(found[key].shape)}, '
                 f"this {name}'s is {tuple(value.shape)} (widen_factor={backbone.widen_factor})."
             )
+    forms = _form(found), _form(expected)
+    if forms[0] != forms[1]:
+        raise ValueError(f'{path} is of another form: {_ADVICE[forms].format(name=name)}.')
     missing = [
         key for key in expected if key not in found and not key.endswith('num_batches_tracked')
     ]

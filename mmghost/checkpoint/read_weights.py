@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 
 from mmghost.utils import check_type
 
+from .merge_weights import are_merged, merge_weights
 from .timm_layout import TIMM_HEAD, rename_timm_head, rename_timm_keys
 
 _HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
@@ -176,8 +177,8 @@ def read_weights(source, prefix=None, ema=None):
     """Read GhostNet weights from a file of any layout that is known.
 
     Known are the authors' release files, timm's ``.safetensors``, ``.bin`` and training
-    checkpoints, and those of mmghost: of a backbone, or of an OpenMMLab model that has one. torch's
-    files are loaded with ``weights_only=True``.
+    checkpoints, their merged GhostNetV3, and those of mmghost: of a backbone, or of an OpenMMLab
+    model that has one. torch's files are loaded with ``weights_only=True``.
 
     Args:
         source (str | Path): A file, an http(s) address, or a ``timm/...`` name on the Hugging Face
@@ -221,6 +222,8 @@ def sort_weights(content, path, prefix=None, ema=None):
     layout = 'timm' if 'conv_stem.weight' in backbone else 'mmghost'
     rename_timm_keys(backbone)
     rename_timm_head(others)
+    if are_merged(backbone):  # the authors' and timm's merging leaves norms elsewhere
+        backbone = merge_weights(backbone)
     if not any(key.startswith('stages.0.0.ghost1.primary_conv.') for key in backbone):
         raise ValueError(f'{path} holds no GhostNet: its names are {_some(weights)}.')
     return Weights(backbone, others, layout, averaged, path)

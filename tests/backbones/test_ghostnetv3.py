@@ -7,11 +7,13 @@ import pytest
 import timm
 import torch
 from helpers import settle
+from safetensors.torch import save_file
 from test_ghostnet import HardSigmoid, relative_error
+from timm.models.ghostnet import GhostModuleV3
 from torch import nn
 
-from mmghost.backbones import GhostNetV2, GhostNetV3
-from mmghost.checkpoint import convert_checkpoint, rename_timm_keys
+from mmghost.backbones import GhostNet, GhostNetV2, GhostNetV3
+from mmghost.checkpoint import convert_checkpoint, load_pretrained, rename_timm_keys
 from mmghost.deploy import to_deploy_form
 
 ALL = (0, 1, 2, 3, 4, 5)
@@ -70,28 +72,86 @@ def test_training_equals_timm(name):
         torch.testing.assert_close(ours.state_dict()[key], value, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize('layout', ['timm', 'authors'])
-def test_published_files_load_and_convert(layout, tmp_path):
-    theirs, _ = make_pair('ghostnetv3_050')
+def write(theirs, layout, folder):
+    """Write a timm model's weights in a layout of GhostNetV3's; return the file."""
+    file = folder / 'ghostnetv3-0.5.pth.tar'
+    if layout == 'safetensors':
+        file = folder / 'model.safetensors'
+        save_file(theirs.state_dict(), file)
+        return file
     weights = theirs.state_dict()
     if layout == 'authors':
         weights = {re.sub(r'(_rpr_.*)bn1\.', r'\1bn.', key): v for key, v in weights.items()}
         weights |= {'total_ops': torch.zeros(1), 'conv_stem.total_params': torch.zeros(1)}
         other = {key: torch.zeros_like(value) for key, value in weights.items()}
         weights = dict(state_dict=other, state_dict_ema=weights)
-    file = tmp_path / 'ghostnetv3-0.5.pth.tar'
     torch.save(weights, file)
+    return file
+
+
+LAYOUTS = ['timm', 'safetensors', 'authors']
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_published_files_load_and_convert(layout, tmp_path):
+    theirs, _ = make_pair('ghostnetv3_050')
+    file = write(theirs, layout, tmp_path)
     init_cfg = dict(type='Pretrained', checkpoint=str(file))
     ours = GhostNetV3(0.5, out_indices=(5,), init_cfg=init_cfg)
     ours.init_weights()
     meta = convert_checkpoint(file, tmp_path / 'back.pth', layout='timm')
     assert (meta['architecture'], meta['widen_factor']) == ('GhostNetV3', 0.5)
     back = timm.create_model('ghostnetv3_050', checkpoint_path=str(tmp_path / 'back.pth')).eval()
+    meta = convert_checkpoint(file, tmp_path / 'merged.pth', merge=True)
+    assert (meta['architecture'], meta['deploy']) == ('GhostNetV2', True)
+    merged = GhostNetV2(0.5, out_indices=(5,), deploy=True)
+    load_pretrained(merged, tmp_path / 'merged.pth')
     x = torch.randn(1, 3, 97, 65)
     with torch.no_grad():
         expected = theirs.eval().forward_features(x)
         assert torch.equal(back.forward_features(x), expected)
         assert relative_error(ours.eval()(x)[0], expected) < 1e-5
+        assert relative_error(merged.eval()(x)[0], expected) < 1e-5
+    with pytest.raises(ValueError, match="no place in timm's layout"):
+        convert_checkpoint(tmp_path / 'merged.pth', tmp_path / 'timm.pth', layout='timm')
+
+
+@pytest.mark.parametrize('network', [GhostNetV2, GhostNetV3])
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_merged_files_load(layout, network, tmp_path):
+    """The authors' merging leaves the strided convolutions as they are, and both leave norms."""
+    theirs, _ = make_pair('ghostnetv3_050')
+    x = torch.randn(1, 3, 97, 65)
+    with torch.no_grad():
+        expected = theirs.eval().forward_features(x)
+        for part in theirs.modules():
+            if isinstance(part, GhostModuleV3) or layout != 'authors':
+                getattr(part, 'reparameterize', int)()
+        assert relative_error(theirs.forward_features(x), expected) < 1e-5
+        file = write(theirs, layout, tmp_path)
+        ours = network(0.5, out_indices=(5,), deploy=True)
+        load_pretrained(ours, file)
+        assert relative_error(ours.eval()(x)[0], expected) < 1e-5
+        with pytest.raises(ValueError, match='another form.*: set deploy=True'):
+            load_pretrained(network(0.5), file)
+
+
+def test_files_of_another_form_are_refused(tmp_path):
+    branched = write(timm.create_model('ghostnetv3_050'), 'timm', tmp_path)
+    plain = tmp_path / 'plain.pth'
+    torch.save(GhostNetV2(0.5).state_dict(), plain)
+    for backbone, file, advice in (
+        (GhostNetV2(0.5), branched, 'branches: take mmghost.GhostNetV3, or merge'),
+        (GhostNetV2(0.5, deploy=True), branched, 'leave out deploy=True, or merge'),
+        (GhostNetV3(0.5), plain, 'it has no branches'),
+        (GhostNetV2(0.5, deploy=True), plain, 'it has norms.*leave out deploy=True'),
+        (GhostNetV3(1.0), branched, 'another width'),
+        (GhostNet(0.5), branched, 'it is with DFC attention'),
+        (GhostNetV3(0.5, num_branches=2), branched, 'another architecture: .*branches.2'),
+        (GhostNetV3(0.5, num_branches=4), branched, 'lacks .*branches.3'),
+    ):
+        with pytest.raises(ValueError, match=advice):
+            load_pretrained(backbone, file)
 
 
 def test_parameters_with_the_classifier():

@@ -23,6 +23,11 @@ def parse_args():
         action=argparse.BooleanOptionalAction,
         help='take the averaged weights, or not (default: if there are any)',
     )
+    parser.add_argument(
+        '--merge',
+        action='store_true',
+        help="merge GhostNetV3's branches and fold the norms, for backbones with deploy=True",
+    )
     return parser.parse_args()
 
 
