@@ -92,7 +92,7 @@ class BranchedConv(BaseModule):
         self.activate = build_activation_layer(act_cfg) if act_cfg else nn.Identity()
 
     def forward(self, x):
-        if is_traced(x) or not self.can_merge():
+        if is_traced(x) or not x.numel() or not self.can_merge():
             return self.activate(sum(layer(x) for layer in self._layers()))
         conv, norm = self.branches[0].conv, self.branches[0].norm
         count = x[:, 0, :: conv.stride[0], :: conv.stride[1]].numel()

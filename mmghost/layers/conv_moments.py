@@ -11,7 +11,7 @@ _MAP = (0, 2, 3)
 def pointwise_moments(x, weight):
     """Take the moments of a 1x1 convolution's output, over batch and map.
 
-    Where there are fewer inputs than outputs they follow from the inputs' covariance C: the
+    Where that is less work, with its gradients, they follow from the inputs' covariance C: the
     variance of ``w . x`` is ``w C w``.
 
     Args:
@@ -21,7 +21,9 @@ def pointwise_moments(x, weight):
     Returns:
         tuple[Tensor, Tensor]: Means and biased variances, ``(C_out,)`` each.
     """
-    if weight.size(1) < weight.size(0):
+    c_out, c_in = weight.shape[:2]
+    count = x[:, 0].numel()
+    if c_in * (2 * count + 3 * c_out) < 3 * c_out * count:
         mean, covariance = _Covariance.apply(x.to(weight.dtype))
         weight = weight.flatten(1)
         return weight @ mean, (weight @ covariance * weight).sum(1)
@@ -48,10 +50,10 @@ class _Covariance(Function):
     @staticmethod
     def forward(ctx, x):
         mean = x.mean(_MAP)
-        centred = (x - mean[:, None, None]).transpose(0, 1).flatten(1)
+        centred = (x.permute(0, 2, 3, 1) - mean).flatten(0, 2)
         ctx.save_for_backward(x, mean)
-        ctx.count = centred.size(1)
-        return mean, centred @ centred.t() / ctx.count
+        ctx.count = centred.size(0)
+        return mean, centred.t() @ centred / ctx.count
 
     @staticmethod
     @once_differentiable
@@ -118,9 +120,7 @@ class _Moments(Function):
 
 
 def _moments(x, dtype):
-    x = x.to(dtype)
-    mean = x.mean(_MAP)
-    return mean, (x - mean[:, None, None]).square().mean(_MAP)
+    return torch.batch_norm_update_stats(x.to(dtype), None, None, 0.0)
 
 
 def _subsample(x, conv):
