@@ -125,12 +125,15 @@ def test_ade20k_config_changes_only_the_backbone():
 def test_classifiers_train_and_predict(path):
     from mmpretrain.structures import DataSample
 
-    config, model = build(path)
+    other = dict(_delete_=True, type='TimmClassifier', model_name='ghostnet_050')
+    distilled = 'teacher_ckpt' in Config.fromfile(path).model
+    teacher = dict(teacher_config=other, teacher_ckpt=None) if distilled else {}
+    config, model = build(path, dict(model=teacher))
     channels = config.model.backbone.get('in_channels', 3)
     images = torch.randint(0, 256, (2, channels, 32, 32), dtype=torch.uint8)
     inputs = dict(inputs=images, data_samples=[DataSample().set_gt_label(k) for k in (1, 3)])
     losses = model(**model.data_preprocessor(inputs, True), mode='loss')
-    losses['loss'].backward()
+    model.parse_losses(losses)[0].backward()
     assert_learns(model.backbone)
     with torch.no_grad():
         results = model.eval()(**model.data_preprocessor(inputs, False), mode='predict')

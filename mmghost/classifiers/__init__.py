@@ -14,7 +14,7 @@ def DistilledClassifier(**kwargs):
     The teacher is built when the student's weights are initialised, that is when a training starts
     or goes on. It stays in evaluation mode, gets no gradients, and is no part of the model's
     parameters, its checkpoints or its average: the checkpoints are those of an ImageClassifier. It
-    sees the student's images, normalised as its own config says.
+    sees the student's images, normalised as its own config says if that has a data_preprocessor.
 
     Args:
         teacher_config (str | dict): A classifier of mmpretrain, TimmClassifier among them: a config

@@ -72,6 +72,7 @@ class DistilledClassifier(ImageClassifier):
             whole = get_config(config) if '::' in config else Config.fromfile(config)
             config = dict(whole.model)
             config.setdefault('data_preprocessor', whole.get('data_preprocessor'))
+        self._normalises = config.get('data_preprocessor') is not None
         with MODELS.switch_scope_and_registry('mmpretrain') as registry:
             teacher = registry.build(config)
         if self._teacher_ckpt is None:
@@ -83,6 +84,8 @@ class DistilledClassifier(ImageClassifier):
 
     def _as_teachers(self, images):
         """Normalise images that are normalised for the student as the teacher's config says."""
+        if not self._normalises:
+            return images
         mine, its = self.data_preprocessor, self._teacher[0].data_preprocessor
         if mine._enable_normalize:
             images = images * mine.std + mine.mean

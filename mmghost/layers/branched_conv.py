@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule, build_activation_layer, build_norm_layer
 from mmengine.model import BaseModule, ModuleList
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.utils import as_pair, check_int, is_traced
 
@@ -19,7 +20,7 @@ class BranchedConv(BaseModule):
     larger kernel than 1x1 also a 1x1 convolution, the scale; and with ``skip`` the input itself. A
     norm follows each, and the activation their sum.
 
-    If the norms are batch norms, what is computed is the one convolution that the sum amounts to
+    If the norms are BatchNorm2d, what is computed is the one convolution that the sum amounts to
     with the batch's statistics, or with the running ones in evaluation mode. Outputs, gradients and
     running statistics are those of the sum, but for rounding.
 
@@ -92,7 +93,8 @@ class BranchedConv(BaseModule):
         self.activate = build_activation_layer(act_cfg) if act_cfg else nn.Identity()
 
     def forward(self, x):
-        if is_traced(x) or not x.numel() or not self.can_merge():
+        plain = all(type(norm) is nn.BatchNorm2d for norm in self._norms())
+        if is_traced(x) or not (plain and x.numel() and self.can_merge()):
             return self.activate(sum(layer(x) for layer in self._layers()))
         conv, norm = self.branches[0].conv, self.branches[0].norm
         count = x[:, 0, :: conv.stride[0], :: conv.stride[1]].numel()
@@ -111,7 +113,7 @@ class BranchedConv(BaseModule):
             type(conv) in PLAIN and 'weight' in conv._parameters and conv.bias is None
             for conv in convs
         ) and all(
-            type(norm) is nn.BatchNorm2d
+            isinstance(norm, _BatchNorm)
             and norm.affine
             and norm.running_mean is not None
             and norm.training == norms[0].training

@@ -1,5 +1,6 @@
 """Parameters and multiply-adds, counted as the papers count them."""
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -22,8 +23,11 @@ class Complexity(NamedTuple):
 def count_complexity(model, input_size, in_channels=3, operators=('conv', 'linear')):
     """Count a model's parameters and multiply-adds with fvcore.
 
+    Parameters are those that are trained; multiply-adds are of the backbone's deploy form if it has
+    one, in which branches of a training are merged.
+
     Args:
-        model (nn.Module): The model; it is traced on ``(1, in_channels, H, W)`` in eval mode.
+        model (nn.Module): The model; a copy is traced on ``(1, in_channels, H, W)`` in eval mode.
         input_size (tuple[int, int]): H and W in pixels.
         in_channels (int): Channels of the image. Defaults to 3.
         operators (Sequence[str]): What is counted, by fvcore's names.
@@ -35,13 +39,13 @@ def count_complexity(model, input_size, in_channels=3, operators=('conv', 'linea
     for length in input_size:
         check_int('each side of the size', length, 1)
     device = next(model.parameters()).device
-    training = model.training
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    model = copy.deepcopy(model)
     model.eval()  # which mm backbones do not return
+    merging = [part for part in model.modules() if hasattr(part, 'switch_to_deploy')]
+    for part in merging[:1]:  # the outermost, which does it for those in it
+        part.switch_to_deploy()
     flops = FlopCountAnalysis(model, torch.zeros(1, in_channels, *input_size, device=device))
     flops.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     by_operator = flops.by_operator()
-    model.train(training)
-    return Complexity(
-        sum(parameter.numel() for parameter in model.parameters()),
-        sum(by_operator[operator] for operator in operators),
-    )
+    return Complexity(parameters, sum(by_operator[operator] for operator in operators))
