@@ -9,8 +9,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmghost.utils import as_pair, check_int, is_traced
 
-from .conv_moments import depthwise_moments, pointwise_moments
+from .conv_moments import (
+    batch_moments,
+    covariance_pays,
+    depthwise_moments,
+    pointwise_moments,
+)
 from .fold_norms import PLAIN
+
+_AFFINE = 'weight', 'bias'
 
 
 class BranchedConv(BaseModule):
@@ -21,8 +28,8 @@ class BranchedConv(BaseModule):
     norm follows each, and the activation their sum.
 
     If the norms are BatchNorm2d, what is computed is the one convolution that the sum amounts to
-    with the batch's statistics, or with the running ones in evaluation mode. Outputs, gradients and
-    running statistics are those of the sum, but for rounding.
+    with the batch's statistics, or with the running ones in evaluation mode, unless that is more
+    work. Outputs, gradients and running statistics are those of the sum, but for rounding.
 
     Args:
         in_channels (int): Channels of the input.
@@ -100,6 +107,9 @@ class BranchedConv(BaseModule):
         count = x[:, 0, :: conv.stride[0], :: conv.stride[1]].numel()
         if norm.training and count <= 1:
             norm(x)  # which says that of a single value there is no variance
+        sizes = conv.in_channels, conv.out_channels, len(self.branches), count
+        if norm.training and not self.depthwise and not covariance_pays(*sizes):
+            return self.activate(self._norm_together(x, count))
         moments = self._batch_moments(x, count) if norm.training else self._running_moments()
         kernel, bias = self._merge(*moments)
         out = F.conv2d(x, kernel, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
@@ -170,6 +180,18 @@ class BranchedConv(BaseModule):
             torch.stack([norm.running_mean for norm in norms]),
             torch.stack([norm.running_var for norm in norms]),
         )
+
+    def _norm_together(self, x, count):
+        """Sum 1x1 branches that are made by one convolution and one norm."""
+        convs, norms = [layer.conv for layer in self.branches], self._norms()
+        weight, bias = (torch.cat([getattr(norm, name) for norm in norms]) for name in _AFFINE)
+        kernel = torch.cat([conv.weight for conv in convs])
+        out = F.conv2d(x, kernel, None, convs[0].stride)
+        shape = len(norms), -1
+        means, variances = batch_moments(out.detach(), weight.dtype)
+        self._track(means.view(shape), variances.view(shape) * (count / (count - 1)))
+        out = F.batch_norm(out, None, None, weight, bias, True, 0.0, norms[0].eps)
+        return sum(out.chunk(len(norms), 1))
 
     def _batch_moments(self, x, count):
         conv = self.branches[0].conv

@@ -8,11 +8,24 @@ from torch.autograd.function import once_differentiable
 _MAP = (0, 2, 3)
 
 
+# Multiply-adds that take as long as a norm of one value, measured on a CPU
+_NORM = 90
+
+
+def covariance_pays(c_in, c_out, num_branches, count):
+    """Tell whether 1x1 branches are less work as one convolution with :func:`pointwise_moments`.
+
+    Counted are a training step's multiply-adds, for ``count`` positions of the map in the batch;
+    the other way is each branch's convolution and norm.
+    """
+    covariance = c_in * (2 * c_in + 3 * c_out) + 3 * num_branches * c_in**2 * c_out / count
+    return covariance < num_branches * c_out * (3 * c_in + _NORM)
+
+
 def pointwise_moments(x, weight):
     """Take the moments of a 1x1 convolution's output, over batch and map.
 
-    Where that is less work, with its gradients, they follow from the inputs' covariance C: the
-    variance of ``w . x`` is ``w C w``.
+    They follow from the inputs' covariance C: the variance of ``w . x`` is ``w C w``.
 
     Args:
         x (Tensor): ``(N, C_in, H, W)``.
@@ -21,14 +34,9 @@ def pointwise_moments(x, weight):
     Returns:
         tuple[Tensor, Tensor]: Means and biased variances, ``(C_out,)`` each.
     """
-    c_out, c_in = weight.shape[:2]
-    count = x[:, 0].numel()
-    if c_in * (2 * count + 3 * c_out) < 3 * c_out * count:
-        mean, covariance = _Covariance.apply(x.to(weight.dtype))
-        weight = weight.flatten(1)
-        return weight @ mean, (weight @ covariance * weight).sum(1)
-    mean, var = _Moments.apply(x, weight[None], (1, 0, 1, 1), False)
-    return mean[0], var[0]
+    mean, covariance = _Covariance.apply(x.to(weight.dtype))
+    weight = weight.flatten(1)
+    return weight @ mean, (weight @ covariance * weight).sum(1)
 
 
 def depthwise_moments(x, weights, stride, padding, dilation):
@@ -43,7 +51,7 @@ def depthwise_moments(x, weights, stride, padding, dilation):
     Returns:
         tuple[Tensor, Tensor]: Means and biased variances, ``(1 + B, C)`` each.
     """
-    return _Moments.apply(x, weights, (stride, padding, dilation, x.size(1)), True)
+    return _DepthwiseMoments.apply(x, weights, stride, padding, dilation)
 
 
 class _Covariance(Function):
@@ -63,70 +71,55 @@ class _Covariance(Function):
         return F.conv2d(x, factor[..., None, None], grad_mean / ctx.count - factor @ mean)
 
 
-class _Moments(Function):
-    """The convolutions' outputs are not kept, but for a 1x1 convolution's, which are few."""
+class _DepthwiseMoments(Function):
+    """The convolutions' outputs are not kept, but made again for the gradients."""
 
     @staticmethod
-    def forward(ctx, x, weights, conv, with_input):
-        moments = []
-        kept = []
-        if with_input:
-            moments.append(_moments(_subsample(x, conv), weights.dtype))
+    def forward(ctx, x, weights, stride, padding, dilation):
+        ctx.conv = stride, padding, dilation, x.size(1)
+        moments = [batch_moments(_subsample(x, stride), weights.dtype)]
         for weight in weights.to(x.dtype):
-            out = F.conv2d(x, weight, None, *conv)
-            moments.append(_moments(out, weights.dtype))
-            if not with_input:
-                kept.append(out)
+            moments.append(batch_moments(F.conv2d(x, weight, None, *ctx.conv), weights.dtype))
         means, variances = map(torch.stack, zip(*moments))
-        ctx.save_for_backward(x, weights, means, *kept)
-        ctx.conv, ctx.with_input = conv, with_input
+        ctx.save_for_backward(x, weights, means)
         return means, variances
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_means, grad_variances):
-        x, weights, means, *kept = ctx.saved_tensors
+        x, weights, means = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.conv
-        sampled = _subsample(x, ctx.conv)
-        count = sampled.numel() // sampled.size(1)
+        sampled = _subsample(x, stride)
+        count = sampled[:, 0].numel()
         factors = 2 / count * grad_variances
         shifts = grad_means / count - factors * means
         factors, shifts = (part[..., None, None].to(x.dtype) for part in (factors, shifts))
-        grad_weights = []
-        grad_x = None
-        for index, weight in enumerate(weights.to(x.dtype)):
-            out = kept[index] if kept else F.conv2d(x, weight, None, *ctx.conv)
-            grad = torch.addcmul(
-                shifts[index + ctx.with_input], out, factors[index + ctx.with_input]
-            )
+        grad_x, grad_weights = torch.zeros_like(x), []
+        _subsample(grad_x, stride).add_(torch.addcmul(shifts[0], sampled, factors[0]))
+        for weight, shift, factor in zip(weights.to(x.dtype), shifts[1:], factors[1:]):
+            grad = torch.addcmul(shift, F.conv2d(x, weight, None, *ctx.conv), factor)
             one, grad_weight, _ = torch.ops.aten.convolution_backward(
                 grad,
                 x,
                 weight,
                 None,
-                _pair(stride),
-                _pair(padding),
-                _pair(dilation),
+                stride,
+                padding,
+                dilation,
                 False,
                 [0, 0],
                 groups,
                 [True, True, False],
             )
             grad_weights.append(grad_weight)
-            grad_x = one if grad_x is None else grad_x.add_(one)
-        if ctx.with_input:
-            _subsample(grad_x, ctx.conv).add_(torch.addcmul(shifts[0], sampled, factors[0]))
-        return grad_x, torch.stack(grad_weights).to(weights.dtype), None, None
+            grad_x.add_(one)
+        return grad_x, torch.stack(grad_weights).to(weights.dtype), None, None, None
 
 
-def _moments(x, dtype):
+def batch_moments(x, dtype):
+    """Take the means and biased variances of ``(N, C, H, W)``, ``(C,)`` each, in a dtype."""
     return torch.batch_norm_update_stats(x.to(dtype), None, None, 0.0)
 
 
-def _subsample(x, conv):
-    vertical, horizontal = _pair(conv[0])
-    return x[..., ::vertical, ::horizontal]
-
-
-def _pair(value):
-    return [value, value] if isinstance(value, int) else list(value)
+def _subsample(x, stride):
+    return x[..., :: stride[0], :: stride[1]]
