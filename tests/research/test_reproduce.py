@@ -27,6 +27,7 @@ TABLE = """
     - {name: Narrow, config: PLACE/half.py, options: {model.backbone.base_channels: 2,
        model.head.in_channels: 16}}
     - {name: Pretrained, config: PLACE/pretrained.py, pretrained: PLACE/half.py}
+    - {name: Taught, config: PLACE/taught.py, teacher: PLACE/half.py}
     - {name: Away, config: PLACE/away.py}
 """
 SMALLER = """
@@ -60,6 +61,10 @@ def place(tmp_path, scenes, folders, monkeypatch):
         ('half', ''),
         ('broken', "model['neck']['type'] = 'NoSuchNeck'\n"),
         ('pretrained', ''),
+        (
+            'taught',
+            "model['type'] = 'mmghost.DistilledClassifier'\nmodel['teacher_config'] = 'half.py'\n",
+        ),
         ('away', "train_dataloader['dataset']['data_root'] = 'data/coco'\n"),
     ):
         (tmp_path / f'{name}.py').write_text(text + more)
@@ -132,11 +137,14 @@ def test_weights_of_another_row_and_of_a_file(run_tiny, place):
     code, said = run_tiny('Pretrained')
     assert code == 1 and 'work_dirs/reproduce/half_seed0 has no weights to begin with' in said
     torch.save({}, place / 'mine.pth')
-    code, said = run_tiny('Half', 'Pretrained', more=['--pretrained', 'mine.pth'])
+    code, said = run_tiny('Half', 'Pretrained', 'Taught', more=['--pretrained', 'mine.pth'])
     assert code == 0 and read(place)['pretrained'] == 'mine.pth'
     assert read(place, 'pretrained_seed0')['pretrained'] == 'epoch_1.pth'
     config = (place / 'work_dirs/reproduce/pretrained_seed0/config/pretrained_seed0.py').read_text()
     assert "/reproduce/half_seed0/epoch_1.pth'" in config
+    config = (place / 'work_dirs/reproduce/taught_seed0/config/taught_seed0.py').read_text()
+    assert re.search(r"teacher_ckpt=\s*'.*/half_seed0/epoch_1.pth'", config)
+    assert read(place, 'taught_seed0')['metrics']
 
 
 def test_dry_run_does_nothing(run_tiny, place):
@@ -184,7 +192,7 @@ def test_killed_and_started_again(run_tiny, place):
 
 def test_tables_have_rows_whose_runs_have_names_of_their_own():
     tables, named = read_tables(), {}
-    assert len(tables) == 21
+    assert len(tables) == 22
     for table in tables.values():
         for row in table['rows']:
             key = row['config'], row.get('options', {})
