@@ -105,6 +105,27 @@ def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
     assert config.model.backbone.type == 'mmghost.GhostNetV2'
 
 
+BASE = 'mmghost::detection/yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py'
+READ = "from mmengine.config import Config; Config.fromfile('{}.py')"
+
+
+def test_configs_of_an_installed_wheel_are_bases(wheel, tmp_path):
+    """As docs/use.md has them: mim runs its package's tool, which alone reads the config."""
+    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
+    subprocess.run([*command, '--target', tmp_path, wheel], check=True)
+    (tmp_path / 'plain.py').write_text(f"_base_ = '{BASE}'")
+    (tmp_path / 'importing.py').write_text(f"_base_ = __import__('mmghost') and '{BASE}'")
+    where = dict(env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    by_name = f"import mmghost; from mmengine.hub import get_config; get_config('{BASE}')"
+    for code in (by_name, 'import mmghost; ' + READ.format('plain'), READ.format('importing')):
+        done = run_python(code, **where)
+        assert done.returncode == 0, done.stderr
+    tool = tmp_path / 'mmghost' / '.mim' / 'tools' / 'train.py'
+    command = [sys.executable, '-W', 'ignore', tool, 'plain.py', '--help']
+    done = subprocess.run(command, capture_output=True, text=True, **where)
+    assert done.returncode == 0 and '--resume' in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize(('package', 'version'), [('torch', '2.5.1'), ('mmcv', '3.0.0')])
 def test_unsupported_versions_are_named(package, version):
     failed = run_python(f'import {package}; {package}.__version__ = "{version}"; import mmghost')
