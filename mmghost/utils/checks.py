@@ -57,6 +57,8 @@ def check_layer_cfg(name, value):
                 )
     elif kind is None:
         raise ValueError(f'{name} must have a type, but got {value!r}.')
+    if kind == 'GN' and 'num_groups' not in value:  # of which mmcv says nothing
+        raise ValueError(f'{name} must have num_groups for GN, but got {value!r}.')
 
 
 def check_module(name, value):

@@ -30,6 +30,7 @@ CALLS = [
         {},
         ('deploy', None),
         ('norm_cfg', dict(type='BatchNom')),
+        ('norm_cfg', dict(type='GN')),
         ('act_cfg', dict(type='RELU7')),
         ('init_cfg', 'Kaiming'),
         ('init_cfg', dict(type='Pretrained')),
