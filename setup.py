@@ -50,6 +50,11 @@ def read_requirements(name):
     return [line for line in lines if line and not line.startswith('#')]
 
 
+# In the clone itself they would be found, from there, for an installation without .mim
+METADATA = ROOT / 'build' / 'metadata'
+METADATA.mkdir(parents=True, exist_ok=True)
+shutil.rmtree(ROOT / 'mmghost.egg-info', ignore_errors=True)  # earlier versions left it
+
 setup(
     name='mmghost',
     version=read_version(),
@@ -63,5 +68,6 @@ setup(
     install_requires=read_requirements('runtime'),
     extras_require={name: read_requirements(name) for name in EXTRAS},
     cmdclass={'build_py': BuildPyWithMim},
+    options={'egg_info': {'egg_base': str(METADATA)}},
     zip_safe=False,
 )

@@ -129,6 +129,7 @@ def test_channels_are_those_of_the_networks():
 
 ELSEWHERE = {
     'pip install .': 'tests/test_package.py::test_mim_finds_an_installed_wheel',
+    'from importlib.metadata': 'tests/test_package.py::test_configs_of_an_installed_wheel',
     'import mmghost\nfrom mmdet.apis': 'tests/inference/test_predict.py::'
     'test_the_packages_inferencers_as_documented',
     '"""Print what an exported detector finds': 'tests/deploy/test_export_model.py::'

@@ -5,6 +5,7 @@ import zipfile
 from importlib import metadata
 
 import pytest
+from documents import blocks
 from helpers import ROOT
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
@@ -24,6 +25,7 @@ def wheel(tmp_path_factory):
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-q']
     done = subprocess.run([*command, '-w', folder, ROOT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert not list(ROOT.glob('*.egg-info'))  # it would hide the installed one from the clone
     return next(folder.glob('mmghost-*.whl'))
 
 
@@ -103,6 +105,32 @@ def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
     assert found.stdout.split()[:2] == [str(tmp_path / 'mmghost'), str(configs)]
     config = Config.fromfile(weights.with_name(f'{name}.py'))
     assert config.model.backbone.type == 'mmghost.GhostNetV2'
+
+
+BASE = 'mmghost::detection/yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py'
+READ = "from mmengine.config import Config; Config.fromfile('{}.py')"
+
+
+def test_configs_of_an_installed_wheel(wheel, tmp_path):
+    """As bases and for mmpretrain's list, as docs/use.md has them.
+
+    Of mim it is the tool of its package that reads the config.
+    """
+    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
+    subprocess.run([*command, '--target', tmp_path, wheel], check=True)
+    (tmp_path / 'plain.py').write_text(f"_base_ = '{BASE}'")
+    (tmp_path / 'importing.py').write_text(f"_base_ = __import__('mmghost') and '{BASE}'")
+    where = dict(env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    by_name = f"import mmghost; from mmengine.hub import get_config; get_config('{BASE}')"
+    listed = next(b.text for b in blocks('python') if b.text.startswith('from importlib.metadata'))
+    plain = 'import mmghost; ' + READ.format('plain')
+    for code in (by_name, plain, READ.format('importing'), listed):
+        done = run_python(code, **where)
+        assert done.returncode == 0, done.stderr
+    tool = tmp_path / 'mmghost' / '.mim' / 'tools' / 'train.py'
+    command = [sys.executable, '-W', 'ignore', tool, 'plain.py', '--help']
+    done = subprocess.run(command, capture_output=True, text=True, **where)
+    assert done.returncode == 0 and '--resume' in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(('package', 'version'), [('torch', '2.5.1'), ('mmcv', '3.0.0')])

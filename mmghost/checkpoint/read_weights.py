@@ -166,11 +166,12 @@ def _choose(content, ema, path):
 
 
 def _unwrap(weights):
-    """Drop what DataParallel and the like put before every name."""
+    """Yield weights, and what they are without each thing that is put before all their names."""
+    yield weights
     for wrapper in _WRAPPERS:
         if weights and all(key.startswith(wrapper) for key in weights):
-            return _unwrap({key[len(wrapper) :]: value for key, value in weights.items()})
-    return weights
+            yield from _unwrap({key[len(wrapper) :]: value for key, value in weights.items()})
+            return
 
 
 def read_weights(source, prefix=None, ema=None):
@@ -204,9 +205,12 @@ def sort_weights(content, path, prefix=None, ema=None):
     chosen, averaged = _choose(content, ema, path)
     # GhostNetV3's release holds what a counter has left
     named = {str(key): value for key, value in chosen.items() if 'total_' not in str(key)}
-    weights = _unwrap({key: v for key, v in named.items() if isinstance(v, torch.Tensor)})
-    if prefix and not prefix.endswith('.'):
-        prefix += '.'
+    forms = [*_unwrap({key: v for key, v in named.items() if isinstance(v, torch.Tensor)})]
+    weights = forms[-1]
+    if prefix:
+        prefix = prefix if prefix.endswith('.') else f'{prefix}.'
+        prefixed = (form for form in forms if any(key.startswith(prefix) for key in form))
+        weights = next(prefixed, weights)
     if prefix is None:
         prefix = 'backbone.' if any(key.startswith('backbone.') for key in weights) else ''
     elif not any(key.startswith(prefix) for key in weights):

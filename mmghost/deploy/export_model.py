@@ -13,6 +13,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmghost.checkpoint import load_whole_model
 from mmghost.utils import as_pair, check_int
 from mmghost.utils.configs import config_scope
+from mmghost.utils.whole_models import check_size
 
 from .detectors import test_cfgs
 from .differences import EDGES_TOLERANCE, TOLERANCE, difference
@@ -93,14 +94,15 @@ def export_model(
     meta = load_whole_model(model, checkpoint)
     suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
-    original = whole_model(deepcopy(model), **options)
+    copied = deepcopy(model)
+    original = whole_model(copied, **options)
     metadata = describe(config, meta, model, task, model_input)
     if task == 'detection' and 'size' in dynamic and test_cfgs(model)[0].get('nms_pre', 0) < 1:
         raise ValueError('for images of any size a detector needs model.test_cfg.nms_pre.')
     target = 'torch' if int8 else _choose_target(format, dynamic)
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = model_input.example()
-    _check_size(original, image, model_input.divisor)
+    check_size(original, copied, image)
     with draft_of(file) as draft:
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
@@ -117,19 +119,6 @@ def export_model(
 def _choose_target(format, dynamic):
     target = FORMATS[format].TARGET
     return f'{target}-dynamic' if dynamic and f'{target}-dynamic' in TARGETS else target
-
-
-def _check_size(model, image, divisor):
-    height, width = image.shape[2:]
-    try:
-        with torch.no_grad():
-            model(image)
-    except RuntimeError as error:
-        advice = f': the sides must be multiples of {divisor}' if divisor > 1 else ''
-        reason = textwrap.shorten(str(error), 200)
-        raise ValueError(
-            f'the model takes no images of {height}x{width}{advice} ({reason}).'
-        ) from error
 
 
 def _another_shape(image, dynamic, divisor):

@@ -84,7 +84,12 @@ class ExportedModel(BaseModel):
         return (logits[0].sigmoid() > self.exported.metadata['threshold']).long()
 
     def _predict_classification(self, sample, size, scores):
-        sample.set_pred_score(scores).set_pred_label(scores.argmax(0, keepdim=True))
+        threshold = self.exported.metadata.get('threshold')
+        if threshold is None:
+            labels = scores.topk(self.exported.metadata.get('topk', 1)).indices
+        else:
+            labels = (scores >= threshold).nonzero()[:, 0]
+        sample.set_pred_score(scores).set_pred_label(labels)
 
 
 def paste_masks(masks, boxes, size):

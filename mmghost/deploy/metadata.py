@@ -25,7 +25,8 @@ def describe(config, checkpoint_meta, model, task, model_input):
     Returns:
         dict: ``task``, ``classes`` (None where unknown), ``preprocessing``, ``config``,
         ``versions``; of a segmentor its ``palette`` and, if it tells two classes apart by one
-        logit, the ``threshold`` of its sigmoid; of a detector its ``thresholds``.
+        logit, the ``threshold`` of its sigmoid; of a detector its ``thresholds``; of a classifier
+        of several labels an image, ``threshold`` and, if that is None, ``topk``.
     """
     named = checkpoint_meta.get('dataset_meta') or {}
     if not named.get('classes'):
@@ -45,6 +46,8 @@ def describe(config, checkpoint_meta, model, task, model_input):
     if task == 'segmentation':
         described['palette'] = named.get('palette')
         described['threshold'] = model.decode_head.threshold
+    if hasattr(model, 'head') and hasattr(model.head, 'thr'):
+        described['threshold'], described['topk'] = model.head.thr, model.head.topk
     if task == 'detection':
         described['thresholds'] = test_cfgs(model)[-1].to_dict()
     return json.loads(json.dumps(described, default=_name))

@@ -141,7 +141,13 @@ def fit(images, preprocessor, size, normalize_inside):
 
 
 def input_channels(model):
-    """Tell how many channels the images of a model have."""
+    """Tell how many channels the images of a model have.
+
+    Raises:
+        ValueError: If it has no backbone, as models for retrieval and of text.
+    """
+    if not hasattr(model, 'backbone'):
+        raise ValueError(f'{type(model).__name__} has no backbone.')
     return next(weight for weight in model.backbone.parameters() if weight.ndim == 4).shape[1]
 
 

@@ -31,7 +31,7 @@ def whole_model(
           them to the original image. Where there are fewer, the last have score 0 and label -1.
           Of Mask R-CNN also masks (N, K, 28, 28): how likely each part of the box is the object's.
         - Of segmentation: classes (N, H, W), integers, or logits (N, classes, H, W).
-        - Of classification: scores (N, classes), which sum to 1.
+        - Of classification: scores (N, classes), which sum to 1 unless an image has several labels.
 
     Returns:
         nn.Module: The module, in evaluation mode; its ``output_names`` name what it gives.
@@ -39,7 +39,7 @@ def whole_model(
     Raises:
         ValueError: If the model is of a kind that is not supported: a detector whose head has no
             reader in :mod:`.detection_heads`, a segmentor that is no EncoderDecoder or tests with
-            sliding windows, a classifier without a softmax.
+            sliding windows, a classifier without a softmax or a sigmoid.
     """
     model.eval()
     if task == 'detection':
@@ -69,21 +69,24 @@ class Normalized(nn.Module):
 
 
 class WholeClassifier(nn.Module):
-    """A classifier of mmpretrain with the softmax."""
+    """A classifier of mmpretrain with the softmax, or the sigmoid of several labels."""
 
     output_names = ('scores',)
 
     def __init__(self, model):
         super().__init__()
-        from mmpretrain.models import ClsHead
+        from mmpretrain.models import ClsHead, MultiLabelClsHead
 
-        head = getattr(model, 'head', None)
-        if not isinstance(head, ClsHead) or type(head).predict is not ClsHead.predict:
-            raise ValueError(f'{type(head).__name__} does not score classes by a softmax.')
+        predict = getattr(type(getattr(model, 'head', None)), 'predict', None)
+        if predict not in (ClsHead.predict, MultiLabelClsHead.predict):
+            name = type(getattr(model, 'head', None)).__name__
+            raise ValueError(f'{name} does not score classes by a softmax or a sigmoid.')
         self.model = model
+        self.has_several_labels = predict is MultiLabelClsHead.predict
 
     def forward(self, image):
-        return (F.softmax(self.model(image, mode='tensor'), 1),)
+        logits = self.model(image, mode='tensor')
+        return (logits.sigmoid() if self.has_several_labels else F.softmax(logits, 1),)
 
 
 class WholeSegmentor(nn.Module):

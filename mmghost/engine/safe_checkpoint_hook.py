@@ -2,6 +2,8 @@ from contextlib import contextmanager
 
 from mmengine.hooks import CheckpointHook
 
+_GRADIENTS = 'accumulated_gradients'  # in a checkpoint
+
 
 class _RemovingLater:
     """A file backend that only notes what it is to remove."""
@@ -24,11 +26,26 @@ class SafeCheckpointHook(CheckpointHook):
     """mmengine's CheckpointHook, which removes a checkpoint only after the next one is whole.
 
     mmengine's removes the oldest, and the best so far, before it writes: a run that is killed then
-    may have none.
+    may have none. Gradients that are accumulated at the time go into the checkpoint, and into a run
+    that resumes from it; of several processes, those of the first.
 
     Args:
         **kwargs: As in mmengine's hook.
     """
+
+    def before_save_checkpoint(self, runner, checkpoint):
+        """Put accumulated gradients into a checkpoint."""
+        parameters = runner.model.named_parameters()
+        found = {name: value.grad for name, value in parameters if value.grad is not None}
+        if found:
+            checkpoint[_GRADIENTS] = found
+
+    def after_load_checkpoint(self, runner, checkpoint):
+        """Take accumulated gradients out of a checkpoint that is resumed from."""
+        found = checkpoint.get(_GRADIENTS, {}) if runner._resume else {}
+        for name, value in runner.model.named_parameters():
+            if name in found:
+                value.grad = found[name].to(value)
 
     def _save_checkpoint_with_step(self, runner, step, meta):
         with self._removing_later():

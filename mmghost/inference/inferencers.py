@@ -11,7 +11,13 @@ from PIL import Image
 
 from mmghost.checkpoint import check_sha256, load_whole_model
 from mmghost.checkpoint.read_weights import fetch, load_safely
-from mmghost.utils.configs import config_scope, plain_datasets, test_metainfo, type_name
+from mmghost.utils.configs import (
+    config_scope,
+    image_loader,
+    plain_datasets,
+    test_metainfo,
+    type_name,
+)
 from mmghost.utils.inputs import check_input
 
 _SMALL = 224  # pixels: on smaller pictures mmpretrain's line of text would not be read
@@ -79,8 +85,10 @@ def _classifier(config, checkpoint, device, invert=False):
     from mmpretrain import ImageClassificationInferencer
     from mmpretrain.utils import progress
 
+    load = image_loader(config)
     steps = config.test_dataloader.dataset.pipeline
-    if config.model.get('backbone', {}).get('in_channels', 3) == 1:
+    is_grey = config.model.get('backbone', {}).get('in_channels', 3) == 1
+    if is_grey and not type_name(steps[0]).startswith('Load'):
         gray = dict(type='RandomGrayscale', prob=1.0, channel_weights=_LUMA)
         steps = [gray, *steps]
     if invert:
@@ -92,12 +100,14 @@ def _classifier(config, checkpoint, device, invert=False):
     def predict(file):
         with Image.open(file) as image:
             small = min(image.size) < _SMALL
+        (sample,) = inferencer(load(dict(img_path=file))['img'], return_datasamples=True)
         with tempfile.TemporaryDirectory() as folder:
-            result = inferencer(file, show_dir=folder, resize=_SMALL if small else None)[0]
-        scores = result['pred_scores'].tolist()
+            options = dict(show_dir=folder, resize=_SMALL if small else None)
+            (picture,) = inferencer.visualize([file], [sample], **options)
+        scores = sample.pred_score.tolist()
         names = inferencer.classes or [str(label) for label in range(len(scores))]
         found = _sorted(names, scores)
-        return Prediction(inferencer.visualizer.get_image(), found, _lists(found, 'scores'))
+        return Prediction(picture, found, _lists(found, 'scores'))
 
     return inferencer.model, predict
 

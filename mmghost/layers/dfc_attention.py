@@ -9,15 +9,20 @@ from mmghost.utils import are_static, check_choice, check_flag, check_int, check
 from .squeeze_excite import hard_sigmoid
 
 
-@torch.fx.wrap  # a branch on a size, which torch.fx cannot trace
-def _window(length):
-    return min(2, length)
-
-
 def _halve_bilinearly(x, window):
     height, width = x.shape[-2:]
     size = (height // window[0], width // window[1])
     return F.interpolate(x, size=size, mode='bilinear', align_corners=False)
+
+
+@torch.fx.wrap  # branches on sizes, which torch.fx cannot trace
+def _pool(x, pool):
+    window = [2 if side >= 2 else 1 for side in x.shape[-2:]]
+    if 1 in window:
+        # No change, but a graph of torch.jit, not right for larger maps, fails on them
+        sides = [side if length == 2 else 1 for side, length in zip(x.shape[-2:], window)]
+        x = x.reshape(*x.shape[:2], *sides)
+    return POOLS[pool](x, window)
 
 
 POOLS = dict(avg=F.avg_pool2d, max=F.max_pool2d, bilinear=_halve_bilinearly)
@@ -130,8 +135,7 @@ class DFCAttention(BaseModule):
 
     def downsample(self, x):
         """Give what is attended, ``(N, in_channels, H // 2, W // 2)``, of the input."""
-        height, width = x.shape[-2:]
-        return POOLS[self.pool](x, (_window(height), _window(width)))
+        return _pool(x, self.pool)
 
     def to_gate(self, mixed):
         """Scale what was mixed along width and height to the gate's range."""
@@ -159,11 +163,15 @@ def _split_phases(x, d):
     height, width = x.shape[-2:]
     if not are_static(height, width) or height % d or width % d:
         x = F.pad(x, (0, -width % d, 0, -height % d), mode='replicate')
-    phases = x.unflatten(3, (-1, d)).unflatten(2, (-1, d)).permute(3, 5, 0, 1, 2, 4)
-    return phases.flatten(0, 2)
+    # Not by unflatten, whose sizes the older ONNX exporter takes for constants
+    n, channels, height, width = (x.shape[axis] for axis in range(4))
+    x = x.reshape(n, channels, height // d, d, width // d, d)
+    return x.permute(3, 5, 0, 1, 2, 4).flatten(0, 2)
 
 
 def _join_phases(phases, d):
     """Undo :func:`_split_phases`, but for its padding."""
-    x = phases.unflatten(0, (d, d, -1)).permute(2, 3, 4, 0, 5, 1)
+    n, channels, rows, columns = (phases.shape[axis] for axis in range(4))
+    x = phases.reshape(d, d, n // (d * d), channels, rows, columns)
+    x = x.permute(2, 3, 4, 0, 5, 1)
     return x.flatten(4, 5).flatten(2, 3)

@@ -71,15 +71,12 @@ def _can_fold(conv, norm):
 
 
 def _fold(conv, norm):
-    conv.weight, conv.bias = fuse_conv_bn_weights(
-        conv.weight,
-        conv.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
+    exact = [
+        value if value is None else value.double()
+        for value in (conv.weight, conv.bias, norm.running_mean, norm.running_var)
+    ]
+    weight, bias = fuse_conv_bn_weights(*exact, norm.eps, norm.weight, norm.bias)
+    conv.weight, conv.bias = (nn.Parameter(value.to(conv.weight)) for value in (weight, bias))
 
 
 def _has_hooks(*modules):

@@ -88,8 +88,10 @@ class MobileViTAttention(BaseModule):
 
     def _attend(self, tokens):
         """Attend along the second dimension of (B, L, embed_dims)."""
-        heads = self.qkv(tokens).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = heads.unbind()
+        count, length, width = (tokens.shape[axis] for axis in range(3))
+        heads = self.qkv(tokens)
+        heads = heads.reshape(count, length, 3, self.num_heads, width // self.num_heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind()
         attended = F.scaled_dot_product_attention(query, key, value)
         return self.project(attended.transpose(1, 2).flatten(2))
 
@@ -100,7 +102,9 @@ class MobileViTAttention(BaseModule):
         whole = [(length + step - 1) // step * step for length in (height, width)]
         x = _resize(self.reduce(x), whole)
         # (N, C, H, W) to (N, step, step, rows, columns, C), then to (N * step^2, patches, C)
-        x = x.unflatten(3, (-1, step)).unflatten(2, (-1, step)).permute(0, 3, 5, 2, 4, 1)
+        rows, columns = x.shape[2] // step, x.shape[3] // step
+        x = x.reshape(x.shape[0], x.shape[1], rows, step, columns, step)
+        x = x.permute(0, 3, 5, 2, 4, 1)
         tokens = x.flatten(3, 4).flatten(0, 2)
         tokens = self.final_norm(tokens + self._attend(self.norm(tokens)))
         x = tokens.reshape(x.shape).permute(0, 5, 3, 1, 4, 2).flatten(4, 5).flatten(2, 3)

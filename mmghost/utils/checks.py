@@ -57,6 +57,8 @@ def check_layer_cfg(name, value):
                 )
     elif kind is None:
         raise ValueError(f'{name} must have a type, but got {value!r}.')
+    if kind == 'GN' and 'num_groups' not in value:  # of which mmcv says nothing
+        raise ValueError(f'{name} must have num_groups for GN, but got {value!r}.')
 
 
 def check_module(name, value):
@@ -104,7 +106,8 @@ def as_pair(name, value, low):
 
 def nearest(word, known, cutoff=0.6):
     """Return ", did you mean 'x'?" for the nearest of ``known``, '' where none is near."""
-    found = get_close_matches(str(word), list(map(str, known)), 1, cutoff)
+    others = [name for name in map(str, known) if name != str(word)]
+    found = get_close_matches(str(word), others, 1, cutoff)
     return f', did you mean {found[0]!r}?' if found else ''
 
 

@@ -1,6 +1,6 @@
 """What configs say, whatever their form: with types by name or as classes, data sets in others."""
 
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, TRANSFORMS
 
 #: What the names of config files end in
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
@@ -42,6 +42,22 @@ def plain_datasets(dataset):
     if 'datasets' in dataset:
         return [plain for part in dataset['datasets'] for plain in plain_datasets(part)]
     return [dataset]
+
+
+def image_loader(config, color_type='color'):
+    """Build the transform that a config's test data is loaded by.
+
+    Args:
+        config (Config): A whole config.
+        color_type (str): How images are loaded where the data set does it by itself.
+
+    Returns:
+        Callable: Takes ``dict(img_path=FILE)``.
+    """
+    step = plain_datasets(config.test_dataloader.dataset)[0].pipeline[0]
+    if not type_name(step).startswith('Load'):
+        step = dict(type='LoadImageFromFile', color_type=color_type)
+    return TRANSFORMS.build(step)
 
 
 def test_metainfo(config):

@@ -1,5 +1,7 @@
 """Whole detectors, segmentors and classifiers of configs."""
 
+from textwrap import shorten
+
 import torch
 from mmengine.config import Config
 from mmengine.hub import get_config
@@ -76,3 +78,36 @@ def build_whole_model(config):
         config = load_config(config)
     init_default_scope(config_scope(config))
     return WholeModel(revert_sync_batchnorm(MODELS.build(config.model)))
+
+
+def check_size(whole, model, image):
+    """Raise a ValueError, in one sentence, if a model does not run on an image.
+
+    Args:
+        whole (Callable): Takes the image.
+        model (nn.Module): The model of an mm package that it runs.
+        image (Tensor): The image.
+    """
+    maps = []
+    handle = model.backbone.register_forward_hook(lambda *found: maps.extend(_flatten(found[2])))
+    try:
+        with torch.no_grad():
+            whole(image)
+    except (AssertionError, RuntimeError) as error:
+        size = image.shape[2:]
+        divisor = getattr(model.data_preprocessor, 'pad_size_divisor', 1)
+        advice = 'its parts do not fit together'
+        if any(side % divisor for side in size):
+            advice = f'the sides must be multiples of {divisor}'
+        elif maps:
+            advice = f"its backbone's maps are {', '.join(_times(map.shape[1:]) for map in maps)}"
+        reason = shorten(str(error) or type(error).__name__, 200)
+        raise ValueError(
+            f'the model takes no images of {_times(size)}: {advice} ({reason}).'
+        ) from error
+    finally:
+        handle.remove()
+
+
+def _times(lengths):
+    return 'x'.join(map(str, lengths))

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import mmcv
+import cv2
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
@@ -18,7 +18,7 @@ from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.read_config import read_config
 from mmghost.utils import nearest
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
-from mmghost.utils.configs import config_scope, plain_datasets, type_name
+from mmghost.utils.configs import config_scope, image_loader, plain_datasets, type_name
 from mmghost.utils.inputs import check_input
 
 from .pictures import check_new_file
@@ -59,7 +59,8 @@ class InputImage(NamedTuple):
     Attributes:
         name (str): Its file, or its number in the test data.
         pixels (ndarray): What to show, ``(H, W)`` or RGB ``(H, W, 3)``, after the pipeline's
-            resizing and cropping and before normalisation and padding; values from 0 to 1.
+            resizing and cropping and before normalisation and padding, the first three of more
+            channels; values from 0 to 1.
         inputs (Tensor): What the network takes, ``(1, C, H, W)``, padded at the right and the
             bottom.
         data_samples (list): What comes with it.
@@ -121,15 +122,18 @@ def _test_data(config):
 
 
 def _read_file(config, model, name):
-    """Run the test pipeline on a file, without what loads images and annotations in it."""
+    """Run the test pipeline on a file, its annotations left out."""
     check_input(name, 'image')
-    image = mmcv.imread(name, 'grayscale' if input_channels(model) == 1 else 'color')
-    if image is None:
+    color_type = 'grayscale' if input_channels(model) == 1 else 'color'
+    try:
+        loaded = image_loader(config, color_type)(dict(img_path=name, img_id=0))
+    except (AssertionError, cv2.error):
+        loaded = None
+    if loaded is None:
         raise ValueError(f'{name} is not an image that can be read.')
     pipeline = plain_datasets(config.test_dataloader.dataset)[0].pipeline
     pipeline = Compose([step for step in pipeline if not type_name(step).startswith('Load')])
-    size = image.shape[:2]
-    return pipeline(dict(img=image, img_path=name, img_id=0, img_shape=size, ori_shape=size))
+    return pipeline(loaded)
 
 
 def _to_show(inputs):
@@ -138,7 +142,7 @@ def _to_show(inputs):
         pixels = pixels / 255
     else:  # a pipeline that normalises by itself
         pixels = (pixels - pixels.min()) / max(np.ptp(pixels), 1e-12)
-    return pixels[..., ::-1] if pixels.shape[2] == 3 else pixels[..., 0]
+    return pixels[..., 2::-1] if pixels.shape[2] > 2 else pixels[..., 0]
 
 
 def find_layer(model, name):

@@ -15,7 +15,7 @@ from mmghost.backbones import AttentiveBackbone, Ghostified, GhostNet, GhostNetV
 from mmghost.checkpoint import convert_checkpoint, read_weights
 from mmghost.deploy import to_deploy_form
 from mmghost.layers import GhostBottleneck, GhostModuleV2, fold_norms
-from mmghost.utils import make_divisible
+from mmghost.utils import make_divisible, nearest
 
 
 def rmsprop(**kwargs):
@@ -30,6 +30,7 @@ CALLS = [
         {},
         ('deploy', None),
         ('norm_cfg', dict(type='BatchNom')),
+        ('norm_cfg', dict(type='GN')),
         ('act_cfg', dict(type='RELU7')),
         ('init_cfg', 'Kaiming'),
         ('init_cfg', dict(type='Pretrained')),
@@ -115,3 +116,8 @@ def test_bad_arguments_are_named(call, sound, argument, value, tmp_path, monkeyp
 def test_misspelt_options_of_configs_are_errors():
     with pytest.raises(TypeError, match='widen_facto'):
         MODELS.build(dict(type='mmghost.GhostNetV2', widen_facto=0.5))
+
+
+def test_hints_are_of_other_names():
+    assert nearest('EMAHook', ['EMAHook']) == ''
+    assert nearest('EMAHook', ['EMAHook', 'EMAHooks']) == ", did you mean 'EMAHooks'?"

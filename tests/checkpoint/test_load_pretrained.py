@@ -94,6 +94,16 @@ def test_classifier_trained_with_mmghost(prefix, theirs, tmp_path):
     assert same(backbone, theirs)
 
 
+@pytest.mark.parametrize('prefix', ['model', 'module.model.', 'model.backbone', 'backbone.'])
+def test_a_prefix_that_is_stripped_unasked(prefix, theirs, tmp_path):
+    inner = '' if 'backbone' not in prefix else 'backbone.'
+    weights = {f'module.model.{inner}{key}': v for key, v in theirs.state_dict().items()}
+    torch.save(weights, tmp_path / 'wrapped.pth')
+    backbone = GhostNetV2()
+    load_pretrained(backbone, tmp_path / 'wrapped.pth', prefix)
+    assert same(backbone, theirs)
+
+
 def test_ema_weights_are_preferred_and_can_be_refused(theirs, tmp_path):
     source = write('authors with EMA', theirs, tmp_path)
     assert read_weights(source).ema is True

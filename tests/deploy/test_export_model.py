@@ -108,6 +108,35 @@ def test_predictions_are_those_of_pytorch(task, files, load_demo):
             assert torch.equal(found.labels, expected.labels)
 
 
+@pytest.mark.parametrize(
+    'head',
+    [
+        dict(type='MultiLabelLinearClsHead', thr=0.4),
+        pytest.param(
+            dict(type='CSRAClsHead', num_heads=2, lam=0.1, topk=3), marks=pytest.mark.slow
+        ),
+        pytest.param(dict(type='ArcFaceClsHead', num_subcenters=2), marks=pytest.mark.slow),
+    ],
+)
+def test_heads_for_several_labels_and_for_metrics(head, demo_files, tmp_path):
+    config = Config.fromfile(demo_files['classification'][0])
+    config.model.head = dict(head, num_classes=10, in_channels=480)
+    if head['type'] == 'CSRAClsHead':  # pools by itself
+        config.model.neck = None
+    config.dump(tmp_path / 'config.py')
+    init_default_scope('mmpretrain')
+    model = settle_model(MODELS.build(config.model))
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'model.pth')
+    file = tmp_path / 'model.pt2'
+    export_model(tmp_path / 'config.py', tmp_path / 'model.pth', file, 'torch-export')
+    config.test_dataloader.batch_size = 1
+    loader = Runner.build_dataloader(config.test_dataloader)
+    exported = ExportedModel(str(file), config.model.data_preprocessor)
+    for found, expected in zip(predictions(exported, loader), predictions(model, loader)):
+        torch.testing.assert_close(found.pred_score, expected.pred_score, rtol=1e-3, atol=1e-5)
+        assert torch.equal(found.pred_label, expected.pred_label)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('logits', [True, False])
 def test_threshold_of_one_logit(logits, demo_files, tmp_path):

@@ -7,6 +7,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, init_default_scope
 from mmseg.structures import SegDataSample
 
+from mmghost.deploy.model_input import input_channels
 from mmghost.deploy.suppression import suppress_by_operator, suppress_in_steps
 from mmghost.deploy.whole_model import whole_model
 
@@ -124,3 +125,9 @@ def test_other_models_are_refused(load_demo):
     model.head = None
     with pytest.raises(ValueError, match='NoneType does not score classes'):
         whole_model(model, 'classification')
+    model.head = MODELS.build(dict(type='mmpretrain.MultiTaskHead', task_heads={}, in_channels=4))
+    with pytest.raises(ValueError, match='MultiTaskHead does not score classes by a softmax or a'):
+        whole_model(model, 'classification')
+    del model.backbone
+    with pytest.raises(ValueError, match='ImageClassifier has no backbone'):
+        input_channels(model)

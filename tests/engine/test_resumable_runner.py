@@ -35,7 +35,9 @@ class Data(list):
         return dict(inputs=torch.ones(1) * index + torch.rand(1))
 
 
-def build(work_dir, loop=dict(by_epoch=True, max_epochs=2), checkpoint=dict(), **kwargs):
+def build(
+    work_dir, loop=dict(by_epoch=True, max_epochs=2), checkpoint=dict(), accumulated=1, **kwargs
+):
     loader = dict(
         dataset=Data(range(6)), batch_size=2, sampler=dict(type='DefaultSampler', shuffle=True)
     )
@@ -45,7 +47,9 @@ def build(work_dir, loop=dict(by_epoch=True, max_epochs=2), checkpoint=dict(), *
         work_dir=str(work_dir),
         train_dataloader=loader,
         train_cfg=loop,
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
+        optim_wrapper=dict(
+            optimizer=dict(type='SGD', lr=0.01, momentum=0.9), accumulative_counts=accumulated
+        ),
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1, **checkpoint)),
         randomness=dict(seed=0),
         experiment_name=uuid4().hex,
@@ -148,6 +152,18 @@ def test_a_cut_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path):
         torch.load(tmp_path / name / 'epoch_2.pth', weights_only=True) for name in ('whole', 'cut')
     )
     assert torch.equal(one['state_dict']['layer.weight'], other['state_dict']['layer.weight'])
+
+
+@pytest.mark.parametrize('iteration', range(1, 6))
+def test_accumulated_gradients_are_resumed(iteration, tmp_path):
+    options = dict(
+        loop=dict(by_epoch=False, max_iters=6), checkpoint=dict(by_epoch=False), accumulated=4
+    )
+    whole = build(tmp_path / 'whole', **options).train()
+    checkpoint = tmp_path / 'whole' / f'iter_{iteration}.pth'
+    assert ('accumulated_gradients' in torch.load(checkpoint)) == (iteration != 4)
+    runner = resumed(tmp_path / 'part', load_from=str(checkpoint), **options)
+    assert torch.equal(runner.model.layer.weight, whole.layer.weight)
 
 
 def test_where_none_can_be_read_nothing_begins_anew(tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from documents import PAGES
-from helpers import CONFIGS, ROOT, Camera
+from helpers import CONFIGS, ROOT, Camera, randomise
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import MODELS, init_default_scope
@@ -248,3 +248,33 @@ def test_other_models(task, text, pure, tmp_path, scenes, folders):
     names = metainfo.get('classes', list(map(str, range(10))))
     assert prediction.found and {name for name, _ in prediction.found} <= set(names)
     assert prediction.picture.shape == (384, 384, 3)
+
+
+@pytest.mark.parametrize(
+    ('task', 'text'), [('det', DETECTION), ('seg', SEGMENTATION), ('cls', CLASSIFICATION)]
+)
+def test_four_channels(task, text, tmp_path, scenes, folders):
+    """As the config loads them: the fourth channel counts, and the picture shows the others."""
+    (tmp_path / 'mine.py').write_text(filled(text, scenes, folders))
+    config = Config.fromfile(tmp_path / 'mine.py')
+    init_default_scope(config.default_scope)
+    config.model.backbone.in_channels = 4
+    config.model.data_preprocessor.update(mean=[100.0] * 4, std=[50.0] * 4)
+    if task == 'det':  # mmengine's preprocessor has means for 3 channels or 1
+        config.model.data_preprocessor = dict(type='DetDataPreprocessor', pad_size_divisor=32)
+    config.test_dataloader.dataset.pipeline[0].color_type = 'unchanged'
+    config.dump(tmp_path / 'mine.py')
+    model = MODELS.build(config.model)
+    weights = (model if task == 'cls' else randomise(model)).state_dict()
+    weights['backbone.stem.conv.weight'] *= 0.01
+    torch.save(dict(state_dict=weights), tmp_path / 'mine.pth')
+    options = dict(score_thr=0.0) if task == 'det' else {}
+    predict = load_inferencer(task, tmp_path / 'mine.py', tmp_path / 'mine.pth', **options)
+    colours, found = cv2.imread(str(SCENE)), []
+    for value in (0, 255):
+        fourth = np.full_like(colours[..., :1], value)
+        cv2.imwrite(str(tmp_path / 'four.png'), np.concatenate([colours, fourth], 2))
+        prediction = predict(str(tmp_path / 'four.png'))
+        assert prediction.picture.shape == (384, 384, 3)
+        found.append(prediction.content)
+    assert found[0] != found[1]

@@ -1,5 +1,8 @@
 """The attentions: each is its paper's equations, and takes what the others take."""
 
+import io
+
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -444,3 +447,29 @@ def test_squeeze_excite():
     hidden = layer.reduce.conv(x.mean((2, 3), keepdim=True)).relu()
     gate = F.relu6(layer.expand.conv(hidden) + 3) / 6
     torch.testing.assert_close(layer(x), x * gate)
+
+
+@pytest.mark.parametrize('name', ATTENTIONS)
+def test_traced_graphs_are_right_at_other_sizes_or_fail(name):
+    """By torch.jit, and by the ONNX exporter that is built on it."""
+    attention = randomise(ATTENTIONS[name][0]()).eval()
+    other = torch.randn(2, 24, 13, 12)
+    silent = onnxruntime.SessionOptions()
+    silent.log_severity_level = 4
+    axes = dict(x={0: 'batch', 2: 'height', 3: 'width'})
+    for size in ((8, 8), (1, 2)):
+        example, file = torch.randn(1, 24, *size), io.BytesIO()
+        options = dict(dynamo=False, input_names=['x'], dynamic_axes=axes)
+        torch.onnx.export(attention, (example,), file, **options)
+        session = onnxruntime.InferenceSession(file.getvalue(), silent)
+        graphs = (
+            torch.jit.trace(attention, example),
+            lambda x, session=session: torch.from_numpy(session.run(None, {'x': x.numpy()})[0]),
+        )
+        for graph in graphs:
+            assert torch.allclose(graph(example), attention(example), atol=1e-4)
+            if 'dfc' in name and size == (1, 2):  # of one pixel, which is not pooled
+                with pytest.raises(Exception, match='(?i)shape'):
+                    graph(other)
+            else:
+                assert torch.allclose(graph(other), attention(other), atol=1e-4)

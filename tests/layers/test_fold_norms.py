@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from helpers import randomise
@@ -132,3 +134,12 @@ def test_hooks_stay(part):
 def test_weights_keep_their_names():
     model = fold_norms(nn.Sequential(ConvModule(3, 8, 3, **BN)).eval())
     assert list(model.state_dict()) == ['0.conv.weight', '0.conv.bias']
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_folded_exactly(dtype):
+    model = randomise(ConvModule(3, 64, 3, **BN)).eval().to(dtype)
+    exact = fold_norms(copy.deepcopy(model).double()).conv
+    folded = fold_norms(model).conv
+    assert torch.equal(folded.weight, exact.weight.to(dtype))
+    assert torch.equal(folded.bias, exact.bias.to(dtype))

@@ -93,6 +93,19 @@ def test_an_image_of_one_channel(folders):
     assert found.inputs.shape == (1, 1, 48, 48) and found.pixels.shape == (48, 48)
 
 
+def test_an_image_of_four_channels(tmp_path):
+    pipeline = [dict(type='LoadImageFromFile', color_type='unchanged'), dict(type='PackInputs')]
+    config = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    init_default_scope('mmpretrain')
+    model = Model(nn.Conv2d(4, 4, 1))
+    model.data_preprocessor = MODELS.build(dict(type='ClsDataPreprocessor'))
+    pixels = np.arange(32, dtype=np.uint8).reshape(4, 2, 4)
+    cv2.imwrite(str(tmp_path / 'four.png'), pixels)
+    (found,) = input_images(config, model, [str(tmp_path / 'four.png')])
+    assert (found.inputs[0].permute(1, 2, 0).numpy() == pixels).all()
+    assert (found.pixels == pixels[..., 2::-1] / 255).all()
+
+
 # ------------------------------------------------------------------------------------- similarity
 
 

@@ -1,9 +1,12 @@
 """Count the parameters and multiply-adds of a config's model and of its backbone."""
 
+import torch
+
 from mmghost.deploy.model_input import input_channels
+from mmghost.utils import check_int
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 from mmghost.utils.complexity import count_complexity
-from mmghost.utils.whole_models import build_whole_model
+from mmghost.utils.whole_models import build_whole_model, check_size
 
 
 def parse_args():
@@ -22,8 +25,11 @@ def parse_args():
 def main():
     args = parse_args()
     with one_line_errors():
+        for side in args.size:
+            check_int('each side of the size', side, 1)
         whole = build_whole_model(args.config)
         in_channels = input_channels(whole.model)
+        check_size(whole.eval(), whole.model, torch.zeros(1, in_channels, *args.size))
         for name, part in (('model', whole), ('backbone', whole.model.backbone)):
             parameters, multiply_adds = count_complexity(part, args.size, in_channels)
             print(
