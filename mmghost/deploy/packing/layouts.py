@@ -47,9 +47,14 @@ def ghost_layouts(intrinsic_channels, out_channels, target):
 
 
 def natural_order(layout):
-    """Give the place of each channel, or None if the channels are in order without padding."""
-    places = [layout.index(channel) for channel in range(max(layout) + 1)]
-    return None if places == list(range(len(layout))) else places
+    """Give the places of the channels in order, as slices that are to be joined."""
+    runs = []
+    for channel in range(max(layout) + 1):
+        place = layout.index(channel)
+        if not runs or runs[-1].stop != place:
+            runs.append(slice(place, place))
+        runs[-1] = slice(runs[-1].start, place + 1)
+    return runs
 
 
 def pack_conv(layer, layout):

@@ -94,8 +94,8 @@ class PackedBackbone(nn.Module):
         layout = sum(ghost_layouts(-(-stem.out_channels // 2), stem.out_channels, target), [])
         self.stem = pack_conv(stem, layout)
         self.stages = nn.ModuleList()
-        # Where the channels of each output are, None where they are in order
-        self.places = {}
+        # Where the channels of each output are
+        self.runs = {}
         stride = stem.stride[0]
         for index, stage in enumerate(backbone.stages):
             if isinstance(stage, ConvModule):
@@ -110,7 +110,7 @@ class PackedBackbone(nn.Module):
                         stride *= block.depthwise.stride[0]
                 self.stages.append(blocks)
             if index in self.out_indices:
-                self.places[index] = natural_order(layout)
+                self.runs[index] = natural_order(layout)
         self.eval()
 
     def forward(self, x):
@@ -119,8 +119,7 @@ class PackedBackbone(nn.Module):
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if index in self.out_indices:
-                places = self.places[index]
-                in_order = places is None
-                out = x if in_order else x.index_select(1, torch.tensor(places, device=x.device))
-                outs.append(out)
+                # Not by index_select: OpenVINO (2026.4) merges it wrongly with a convolution after it
+                parts = [x[:, run] for run in self.runs[index]]
+                outs.append(torch.cat(parts, 1) if len(parts) > 1 else parts[0])
         return tuple(outs)

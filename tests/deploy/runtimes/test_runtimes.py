@@ -6,7 +6,8 @@ from helpers import exports, randomise, settle
 from settled_models import assert_same_outputs
 from torch import nn
 
-from mmghost.backbones import GhostNetV2
+from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.deploy import to_deploy_form
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 from mmghost.layers import DFCAttention, MobileViTAttention
 
@@ -51,6 +52,30 @@ def test_dynamic_shape(backbone, format, tmp_path):
     assert exported.output_names == ['output_0', 'output_1']
     for shape in ((1, 3, 64, 96), (3, 3, 65, 33), (1, 3, 39, 128)):
         assert_same_outputs(exported, backbone, *shape)
+
+
+class Read(nn.Module):
+    """A backbone whose maps convolutions read, which a runtime may merge with what is before."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone = backbone
+        self.convs = nn.ModuleList(nn.Conv2d(c, 8, 1) for c in backbone.out_channels)
+
+    def forward(self, x):
+        return [conv(x) for conv, x in zip(self.convs, self.backbone(x))]
+
+
+@exports
+@pytest.mark.parametrize('format', FORMATS)
+def test_the_maps_are_read_in_order(format, tmp_path):
+    if format == 'litert':
+        pytest.importorskip('litert_torch')
+    model = Read(settle(GhostNet(0.5, out_indices=(0, 1, 2, 3, 4))).float()).eval()
+    form = to_deploy_form(model, FORMATS[format].TARGET)
+    file = tmp_path / f'model{FORMATS[format].SUFFIX}'
+    export_module(form, torch.randn(1, 3, 96, 64), file, format)
+    assert_same_outputs(load_exported(file), model, 1, 3, 96, 64)
 
 
 class Listed(nn.Module):
