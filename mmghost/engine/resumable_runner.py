@@ -14,7 +14,7 @@ from .atomic_backend import ATOMIC
 from .cpu_distributed import init_gloo
 from .resumable_loops import ResumableEpochLoop, ResumableIterLoop
 from .safe_checkpoint_hook import SafeCheckpointHook
-from .whole_checkpoints import find_whole_checkpoint
+from .whole_checkpoints import check_elsewhere, find_whole_checkpoint
 
 _LOOPS = {EpochBasedTrainLoop: ResumableEpochLoop, IterBasedTrainLoop: ResumableIterLoop}
 _PARTS = ('dataset', 'datasets', 'pipeline', 'transforms')  # of a data set and its transforms
@@ -114,8 +114,14 @@ class ResumableRunner(Runner):
         if self._has_loaded or not self._resume or self._load_from is not None:
             super().load_or_resume()
             return
-        folders = [self._folder_of(hook) for hook in self.hooks if isinstance(hook, CheckpointHook)]
+        hooks = [hook for hook in self.hooks if isinstance(hook, CheckpointHook)]
+        folders = [self._folder_of(hook) for hook in hooks]
         if None in folders:
+            for hook, folder in zip(hooks, folders):
+                if folder is None and not hook.file_client_args:
+                    out_dir = hook.out_dir or self.work_dir
+                    backend = get_file_backend(out_dir, backend_args=hook.backend_args)
+                    check_elsewhere(self.work_dir, out_dir, backend)
             super().load_or_resume()
             return
         checkpoint = find_whole_checkpoint(self.work_dir, *folders)

@@ -94,3 +94,27 @@ def find_whole_checkpoint(work_dir, *folders):
             f'out, to begin anew.\n  {listed}'
         )
     return None
+
+
+def check_elsewhere(work_dir, out_dir, backend):
+    """Raise a ValueError where mmengine would begin anew though there are checkpoints elsewhere.
+
+    It goes on from what ``last_checkpoint``, a local file, names, and does not look there.
+
+    Args:
+        work_dir (str): The run's folder.
+        out_dir (str): What the folder with its checkpoints is in.
+        backend (BaseStorageBackend): What it is reached by; one that cannot list files passes.
+    """
+    if Path(work_dir, 'last_checkpoint').is_file() or not hasattr(backend, 'list_dir_or_file'):
+        return
+    folder = backend.join_path(out_dir, Path(work_dir).name)
+    try:
+        found = sorted(backend.list_dir_or_file(folder, list_dir=False, suffix='.pth'))
+    except (NotImplementedError, FileNotFoundError):
+        return
+    if found:
+        raise ValueError(
+            f'{folder} has {", ".join(found)}, but {work_dir} has no last_checkpoint, which names '
+            'the one to resume from: name it by load_from, or leave --resume out to begin anew.'
+        )

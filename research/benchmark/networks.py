@@ -8,7 +8,7 @@ from mmengine.registry import MODELS
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from mmghost.backbones import GhostNet, GhostNetV2
+from mmghost.backbones import GhostNet, GhostNetV2, GhostNetV3
 from mmghost.utils.configs import SUFFIXES
 from mmghost.utils.whole_models import build_whole_model
 
@@ -74,9 +74,11 @@ def _mobilenetv2(width):
 #: What builds each network with five maps, at strides 2 to 32, from its width
 NETWORKS = {
     'mmghost.ghostnetv2': lambda width: GhostNetV2(width, out_indices=MAPS),
+    'mmghost.ghostnetv3': lambda width: GhostNetV3(width, out_indices=MAPS),
     'mmghost.ghostnet': lambda width: GhostNet(width, out_indices=MAPS),
     'mmghost.ghostnet-self-attention': _self_attention,
     'timm.ghostnetv2': lambda width: _timm('v2', width),
+    'timm.ghostnetv3': lambda width: _timm('v3', width),
     'timm.ghostnet': lambda width: _timm('v1', width),
     'mobilenetv2': _mobilenetv2,
 }

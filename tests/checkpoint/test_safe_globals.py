@@ -68,8 +68,8 @@ SCHEDULERS = {
     'mmseg.PolyLRRatio': {},
 }
 PACKAGES = ('mmdet', 'mmpretrain', 'mmseg')
-# The base class, and those that a step of a linear layer alone is not for
-OTHER_OPTIMIZERS = {'LBFGS', 'Muon', 'Optimizer', 'SparseAdam', 'ZeroRedundancyOptimizer'}
+# The base class, what wraps another in several processes, and what takes a step of its own
+OTHER_OPTIMIZERS = {'Optimizer', 'ZeroRedundancyOptimizer', 'LBFGS', 'Muon', 'SparseAdam'}
 
 
 def registered(name):
@@ -94,6 +94,30 @@ def test_optimizers_load(tmp_path):
         built = build_optim_wrapper(model, dict(optimizer=dict(type=kind, lr=0.1)))
         built.update_params(model(torch.ones(1, 2)).sum())
         assert saved(built.state_dict(), tmp_path).keys() == built.state_dict().keys()
+
+
+@pytest.mark.parametrize('kind', ['LBFGS', 'Muon', 'SparseAdam'])
+def test_optimizers_of_other_steps_load(kind, tmp_path):
+    if not hasattr(torch.optim, kind):
+        pytest.skip(f'this torch has no {kind}')
+    layer = nn.Embedding(3, 2, sparse=True) if kind == 'SparseAdam' else nn.Linear(2, 3, bias=False)
+    optimizer = getattr(torch.optim, kind)(layer.parameters(), lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (layer.weight if kind != 'SparseAdam' else layer(torch.tensor([1]))).square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    state = optimizer.state_dict()
+    assert state['state'] and saved(state, tmp_path).keys() == state.keys()
+
+
+def test_a_loss_scaler_loads(tmp_path):
+    """AmpOptimWrapper's, which takes a GPU."""
+    state = torch.amp.GradScaler('cpu').state_dict()
+    assert state and saved(dict(loss_scaler=state), tmp_path) == dict(loss_scaler=state)
 
 
 def test_what_data_sets_say_of_themselves_loads(tmp_path):

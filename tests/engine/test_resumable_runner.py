@@ -203,6 +203,9 @@ def test_checkpoints_that_are_no_files_are_resumed(tmp_path, monkeypatch):
         def join_path(self, *parts):
             return '/'.join(parts)
 
+        def list_dir_or_file(self, folder, list_dir, suffix):
+            return (path.rpartition('/')[2] for path in stored if path.startswith(f'{folder}/'))
+
     def load(filename, map_location):
         return torch.load(BytesIO(stored[filename]), map_location, weights_only=True)
 
@@ -215,6 +218,9 @@ def test_checkpoints_that_are_no_files_are_resumed(tmp_path, monkeypatch):
     runner = resumed(tmp_path / 'run', checkpoint=remote)
     assert len(runner.message_hub.log_scalars['train/loss'].data[0]) == 6
     assert [*stored] == [f'remote://here/run/epoch_{number}.pth' for number in (1, 2)]
+    (tmp_path / 'run' / 'last_checkpoint').unlink()
+    with pytest.raises(ValueError, match='here/run has epoch_1.pth, epoch_2.pth, but .*load_from'):
+        resumed(tmp_path / 'run', checkpoint=remote)
 
 
 def test_backends_of_others_are_left_to_mmengine(tmp_path):

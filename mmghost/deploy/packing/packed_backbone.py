@@ -119,7 +119,7 @@ class PackedBackbone(nn.Module):
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if index in self.out_indices:
-                # Not by index_select: OpenVINO (2026.4) merges it wrongly with a convolution after it
+                # Not by index_select, which OpenVINO 2026.4 merges wrongly with a 1x1 convolution
                 parts = [x[:, run] for run in self.runs[index]]
                 outs.append(torch.cat(parts, 1) if len(parts) > 1 else parts[0])
         return tuple(outs)
