@@ -55,7 +55,7 @@ def test_training_equals_timm(name):
     for part in theirs.modules():
         if hasattr(part, 'gate'):  # torch's hardsigmoid has a slope of single precision, 1/6
             part.gate = HardSigmoid()
-    x = torch.randn(2, 3, 41, 33, dtype=torch.double)
+    x = torch.randn(2, 3, 65, 33, dtype=torch.double)
     expected, (found,) = theirs.forward_features(x), ours(x)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     weight = torch.randn_like(expected)
@@ -68,8 +68,9 @@ def test_training_equals_timm(name):
         torch.testing.assert_close(value.grad, grads[key], rtol=1e-6, atol=1e-7, msg=key)
     after = GhostNetV3(TIMM[name], out_indices=(5,)).double()
     after.load_state_dict(theirs.state_dict(), strict=False)
+    found = ours.state_dict()
     for key, value in after.state_dict().items():
-        torch.testing.assert_close(ours.state_dict()[key], value, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(found[key], value, rtol=1e-9, atol=1e-12)
 
 
 def write(theirs, layout, folder):
