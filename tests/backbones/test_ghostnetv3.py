@@ -6,10 +6,14 @@ import re
 import pytest
 import timm
 import torch
-from helpers import settle
+from helpers import CONFIGS, settle
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
 from safetensors.torch import save_file
 from test_ghostnet import HardSigmoid, relative_error
 from timm.models.ghostnet import GhostModuleV3
+from timm.utils.model import reparameterize_model
 from torch import nn
 
 from mmghost.backbones import GhostNet, GhostNetV2, GhostNetV3
@@ -135,6 +139,24 @@ def test_merged_files_load(layout, network, tmp_path):
         assert relative_error(ours.eval()(x)[0], expected) < 1e-5
         with pytest.raises(ValueError, match='another form.*: set deploy=True'):
             load_pretrained(network(0.5), file)
+
+
+@pytest.mark.parametrize('merged', [False, True])
+def test_whole_classifiers_load(merged, tmp_path):
+    """As load_from, and mim test with the file as its checkpoint, load them."""
+    theirs, _ = make_pair('ghostnetv3_100')
+    x = torch.randn(2, 3, 97, 65)
+    with torch.no_grad():
+        expected = theirs.eval()(x)
+    if merged:
+        theirs = reparameterize_model(theirs)
+    file = write(theirs, 'authors', tmp_path)
+    config = Config.fromfile(CONFIGS / 'classification' / 'ghostnetv3-1.0x_8xb256_in1k.py')
+    init_default_scope('mmpretrain')
+    model = MODELS.build(dict(config.model, backbone=dict(config.model.backbone, deploy=merged)))
+    load_checkpoint(model, str(file), strict=True)
+    with torch.no_grad():
+        assert relative_error(model.eval()(x), expected) < 1e-5
 
 
 def test_files_of_another_form_are_refused(tmp_path):
