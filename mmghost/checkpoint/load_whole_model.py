@@ -5,6 +5,7 @@ from mmengine.runner.checkpoint import load_state_dict
 from mmghost.utils.inputs import check_input
 
 from .loaders import load_from_mmghost
+from .read_weights import COMPILED
 
 
 def load_whole_model(model, checkpoint):
@@ -28,6 +29,8 @@ def load_whole_model(model, checkpoint):
         raise ValueError(f'{checkpoint} holds no weights.')
     if weights and all(str(key).startswith('module.') for key in weights):  # DataParallel's
         weights = {key[len('module.') :]: value for key, value in weights.items()}
+    if any(COMPILED in str(key) for key in weights):
+        weights = {str(key).replace(COMPILED, ''): value for key, value in weights.items()}
     try:
         load_state_dict(model, weights, strict=True)
     except (AttributeError, RuntimeError, TypeError) as error:  # of names or metadata that are none

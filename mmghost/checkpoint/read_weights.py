@@ -21,7 +21,8 @@ _HUB = re.compile(r'(?:hf[-_]hub:)?(timm/[\w.-]+)')
 _UNSAFE = re.compile(r'(?:GLOBAL|global|function|class) ([\w.]+)')
 # As in resnet50-0676ba61.pth; torch.hub's own pattern takes the 1 of ghostnetv2-1.0x for one
 _NAMED = re.compile(r'.+-([0-9a-f]{8,64})(?:\.[a-z]+)+')
-_WRAPPERS = ('module.', '_orig_mod.', 'model.')  # DataParallel's, torch.compile's, scripts'
+COMPILED = '_orig_mod.'  # what torch.compile puts before the names of a module, within a model too
+_WRAPPERS = ('module.', COMPILED, 'model.')  # DataParallel's, torch.compile's, scripts'
 
 
 class Weights(NamedTuple):
@@ -220,7 +221,7 @@ def sort_weights(content, path, prefix=None, ema=None):
     backbone, others = {}, {}
     for key, value in weights.items():
         if key.startswith(prefix) and not key.startswith(TIMM_HEAD):
-            backbone[key[len(prefix) :]] = value
+            backbone[key[len(prefix) :].replace(COMPILED, '')] = value
         else:
             others[key] = value
     layout = 'timm' if 'conv_stem.weight' in backbone else 'mmghost'

@@ -13,7 +13,13 @@ from published_files import KINDS, NAMES, assert_same_logits, build_classifier, 
 from tool_runs import run_tool
 
 from mmghost.backbones import GhostNet, GhostNetV2
-from mmghost.checkpoint import convert_checkpoint, load_pretrained, read_weights, sha256
+from mmghost.checkpoint import (
+    convert_checkpoint,
+    load_pretrained,
+    load_whole_model,
+    read_weights,
+    sha256,
+)
 
 
 @pytest.fixture(scope='module')
@@ -102,6 +108,27 @@ def test_a_prefix_that_is_stripped_unasked(prefix, theirs, tmp_path):
     backbone = GhostNetV2()
     load_pretrained(backbone, tmp_path / 'wrapped.pth', prefix)
     assert same(backbone, theirs)
+
+
+@pytest.mark.parametrize('place', ['backbone.', 'backbone.stages.'])
+def test_parts_of_a_model_that_were_compiled(place, tmp_path):
+    init_default_scope('mmpretrain')
+    cfg = dict(
+        type='ImageClassifier',
+        backbone=dict(type='mmghost.GhostNet', widen_factor=0.5, out_indices=(5,)),
+        head=dict(type='LinearClsHead', in_channels=480, num_classes=2),
+    )
+    source, model = randomise(MODELS.build(cfg)), MODELS.build(cfg)
+    weights = {
+        key.replace(place, f'{place}_orig_mod.'): value
+        for key, value in source.state_dict().items()
+    }
+    torch.save(dict(state_dict=weights), tmp_path / 'epoch_1.pth')
+    backbone = GhostNet(0.5, out_indices=(5,))
+    load_pretrained(backbone, tmp_path / 'epoch_1.pth')
+    torch.testing.assert_close(backbone.state_dict(), source.backbone.state_dict())
+    load_whole_model(model, tmp_path / 'epoch_1.pth')
+    torch.testing.assert_close(model.state_dict(), source.state_dict())
 
 
 def test_ema_weights_are_preferred_and_can_be_refused(theirs, tmp_path):
