@@ -165,7 +165,8 @@ class BranchedConv(BaseModule):
         kernels += [_centre(weight, kernels[0]) for weight in self._center_weights()]
         kernel = (factors[..., None, None, None] * torch.stack(kernels)).sum(0)
         shifts = torch.stack([norm.bias for norm in norms])
-        return kernel, (shifts - factors * means).sum(0)
+        bias = (shifts - factors * means).sum(0)
+        return kernel.to(kernels[0]), bias.to(kernels[0])
 
     def _center_weights(self):
         """Give the weights of the scale and the skip, ``(out_channels, 1, 1, 1)`` each."""
@@ -188,7 +189,7 @@ class BranchedConv(BaseModule):
         kernel = torch.cat([conv.weight for conv in convs])
         out = F.conv2d(x, kernel, None, convs[0].stride)
         shape = len(norms), -1
-        means, variances = batch_moments(out.detach(), weight.dtype)
+        means, variances = batch_moments(out.detach())
         self._track(means.view(shape), variances.view(shape) * (count / (count - 1)))
         out = F.batch_norm(out, None, None, weight, bias, True, 0.0, norms[0].eps)
         return sum(out.chunk(len(norms), 1))
@@ -196,6 +197,7 @@ class BranchedConv(BaseModule):
     def _batch_moments(self, x, count):
         conv = self.branches[0].conv
         weights = torch.stack([layer.conv.weight for layer in self.branches])
+        weights = weights.to(torch.promote_types(weights.dtype, torch.float))
         with torch.autocast(x.device.type, enabled=False):
             if self.depthwise:
                 moments = depthwise_moments(x, weights, conv.stride, conv.padding, conv.dilation)
@@ -218,8 +220,8 @@ class BranchedConv(BaseModule):
             momentum = norm.momentum
             if momentum is None:
                 momentum = 1 / norm.num_batches_tracked.item()
-            norm.running_mean.lerp_(mean, momentum)
-            norm.running_var.lerp_(var, momentum)
+            norm.running_mean.lerp_(mean.to(norm.running_mean), momentum)
+            norm.running_var.lerp_(var.to(norm.running_var), momentum)
 
 
 def _centre(weight, like):

@@ -77,9 +77,9 @@ class _DepthwiseMoments(Function):
     @staticmethod
     def forward(ctx, x, weights, stride, padding, dilation):
         ctx.conv = stride, padding, dilation, x.size(1)
-        moments = [batch_moments(_subsample(x, stride), weights.dtype)]
+        moments = [batch_moments(_subsample(x, stride))]
         for weight in weights.to(x.dtype):
-            moments.append(batch_moments(F.conv2d(x, weight, None, *ctx.conv), weights.dtype))
+            moments.append(batch_moments(F.conv2d(x, weight, None, *ctx.conv)))
         means, variances = map(torch.stack, zip(*moments))
         ctx.save_for_backward(x, weights, means)
         return means, variances
@@ -116,9 +116,10 @@ class _DepthwiseMoments(Function):
         return grad_x, torch.stack(grad_weights).to(weights.dtype), None, None, None
 
 
-def batch_moments(x, dtype):
-    """Take the means and biased variances of ``(N, C, H, W)``, ``(C,)`` each, in a dtype."""
-    return torch.batch_norm_update_stats(x.to(dtype), None, None, 0.0)
+def batch_moments(x):
+    """Take the means and biased variances of ``(N, C, H, W)``, ``(C,)`` each."""
+    x = x.to(torch.promote_types(x.dtype, torch.float))
+    return torch.batch_norm_update_stats(x, None, None, 0.0)
 
 
 def _subsample(x, stride):

@@ -19,6 +19,7 @@ from torch import nn
 from mmghost.backbones import GhostNet, GhostNetV2, GhostNetV3
 from mmghost.checkpoint import convert_checkpoint, load_pretrained, rename_timm_keys
 from mmghost.deploy import to_deploy_form
+from mmghost.layers import BranchedConv
 
 ALL = (0, 1, 2, 3, 4, 5)
 TIMM = {'ghostnetv3_050': 0.5, 'ghostnetv3_100': 1.0, 'ghostnetv3_130': 1.3, 'ghostnetv3_160': 1.6}
@@ -219,6 +220,20 @@ def test_synchronised_norms_are_summed_and_merged():
         for network in (backbone, merged):
             assert relative_error(network(x)[0], expected) < 1e-9
     assert merged.state_dict().keys() == GhostNetV2(0.5, deploy=True).state_dict().keys()
+
+
+@pytest.mark.parametrize('dtype', [torch.half, torch.bfloat16])
+def test_half_weights_normalise_in_single_precision(dtype, monkeypatch):
+    """So that what is computed is no farther off than branch by branch."""
+    torch.manual_seed(0)
+    backbone, x = GhostNetV3(0.5).train(), torch.randn(4, 3, 64, 96)
+
+    def run(dtype):
+        return copy.deepcopy(backbone).to(dtype)(x.to(dtype))[0].detach().double()
+
+    expected, found = run(torch.float), run(dtype)
+    monkeypatch.setattr(BranchedConv, 'can_merge', lambda self: False)
+    assert (found - expected).norm() < 1.2 * (run(dtype) - expected).norm()
 
 
 @pytest.mark.parametrize('target', ['torch', 'onnxruntime', 'openvino', 'litert'])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers import randomise
 from mmcv.cnn import ConvModule
+from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmghost.deploy import to_deploy_form
@@ -86,9 +87,10 @@ def test_a_convolution_called_for_several_maps():
 def test_shared_head():
     from mmdet.models.dense_heads import RetinaSepBNHead
 
-    head = RetinaSepBNHead(
-        num_classes=3, in_channels=8, feat_channels=8, num_ins=5, norm_cfg=dict(type='BN')
-    )
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        head = RetinaSepBNHead(
+            num_classes=3, in_channels=8, feat_channels=8, num_ins=5, norm_cfg=dict(type='BN')
+        )
     maps = [torch.randn(2, 8, size, size).double() for size in (16, 8, 4, 2, 1)]
     assert_same(head, maps, kept_norms=2 * 4 * 5)
 
