@@ -7,7 +7,7 @@ from .ghostnetv2 import GhostNetV2
 
 @register_backbone
 class GhostNetV3(GhostNetV2):
-    """GhostNetV3 (Liu et al., 2024, Section 3.1) as a multi-scale backbone.
+    """GhostNetV3 (Liu et al., 2024, Section 4.1) as a multi-scale backbone.
 
     It is GhostNetV2, trained with branches in both Ghost modules and the strided convolution of
     every bottleneck, see :class:`mmghost.layers.BranchedConv`. :meth:`switch_to_deploy` merges

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+_EPS = 1e-5  # of the authors', timm's and torch's batch norms
 _BRANCH = re.compile(r'\.(branches\.\d+|scale|skip)$')
 
 
@@ -12,14 +13,13 @@ def are_merged(weights):
     return any(key.endswith('ghost1.primary_conv.conv.bias') for key in weights)
 
 
-def merge_weights(weights, eps=1e-5):
+def merge_weights(weights):
     """Make weights those of the deploy form, as ``switch_to_deploy`` does in a network.
 
     Args:
         weights (dict[str, Tensor]): A backbone's, under mmghost's names. What is merged or folded
             in them already stays as it is, as in files that the authors' and timm's own merging
             gives, where only the Ghost modules and the strided convolutions are.
-        eps (float): That of the batch norms. Defaults to 1e-5.
 
     Returns:
         dict[str, Tensor]: Norms folded into the convolutions before them, and branches added up.
@@ -28,12 +28,12 @@ def merge_weights(weights, eps=1e-5):
         ValueError: If a norm's convolution, or a part of a norm, is missing.
     """
     try:
-        return _merge(weights, eps)
+        return _merge(weights)
     except KeyError as error:
         raise ValueError(f'the weights lack {error.args[0]}.') from error
 
 
-def _merge(weights, eps):
+def _merge(weights):
     merged, parts = dict(weights), {}
     for key in weights:
         place, _, name = key.rpartition('.')
@@ -50,7 +50,7 @@ def _merge(weights, eps):
             bias = merged.pop(f'{place}.conv.bias', None)
         mean, var, scale, shift = (value.double() for value in norm)
         bias = None if bias is None else bias.double()
-        fused = fuse_conv_bn_weights(kernel.double(), bias, mean, var, eps, scale, shift)
+        fused = fuse_conv_bn_weights(kernel.double(), bias, mean, var, _EPS, scale, shift)
         parts.setdefault(_BRANCH.sub('', place), []).append((*fused, norm[0].dtype))
     for place, branches in parts.items():
         width = max(kernel.size(-1) for kernel, _, _ in branches)

@@ -7,7 +7,7 @@ __all__ = ['DistilledClassifier']
 def DistilledClassifier(**kwargs):
     """Build mmpretrain's ImageClassifier so that it also learns from another, its teacher.
 
-    GhostNetV3 (Liu et al., 2024), Section 3.2. To the head's losses is added ``loss_distill``, as
+    GhostNetV3 (Liu et al., 2024), Section 4.2. To the head's losses is added ``loss_distill``, as
     Hinton et al. ("Distilling the knowledge in a neural network", 2015) write it: the divergence of
     the teacher's probabilities from the student's, both at a temperature T, times T squared.
 

@@ -23,7 +23,7 @@ _AFFINE = 'weight', 'bias'
 class BranchedConv(BaseModule):
     """A 1x1 or depthwise convolution, trained as a sum of branches that can be merged into one.
 
-    GhostNetV3, Section 3.1. The branches are ``num_branches`` times the convolution; beside a
+    GhostNetV3, Section 4.1. The branches are ``num_branches`` times the convolution; beside a
     larger kernel than 1x1 also a 1x1 convolution, the scale; and with ``skip`` the input itself. A
     norm follows each, and the activation their sum.
 
