@@ -41,12 +41,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 #: of the gradients of networks with SiLU. Where there are ReLUs, inputs that round to the other
 #: side of zero turn gradients on or off, so that gradients in half precision say little.
 TOLERANCES = {'float32': (1e-4, 1e-3), 'float16': (2e-2, 5e-2), 'bfloat16': (1e-1, 3e-1)}
-MODELS = ('mmghost', 'timm.ghostnetv2', 'timm.mobilenetv2', 'timm.mobilenetv4')
+OURS = {'mmghost': None, 'mmghost.fusible': dict(type='mmghost.FusibleConv2d')}  # conv_cfg
 TIMM = {
     'timm.ghostnetv2': 'ghostnetv2_100',
     'timm.mobilenetv2': 'mobilenetv2_100',
     'timm.mobilenetv4': 'mobilenetv4_conv_small',
 }
+MODELS = (*OURS, *TIMM)
+#: The loss's factor in float16, so that no gradient of a GhostNetV3 overflows
+LOSS_SCALE = 2**-6
 
 
 class Results:
@@ -56,6 +59,7 @@ class Results:
         self.file = Path(folder) / 'results.json'
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.started = time.monotonic()
+        self.total = seconds
         self.ends = self.started + seconds
         self.content = {}
 
@@ -236,21 +240,31 @@ def agreement(results, device, reference, case):
     for layout in (torch.contiguous_format, torch.channels_last):
         network = copy.deepcopy(exact).float().to(memory_format=layout)
         image = x.float().to(memory_format=layout)
-        on_device = [weight.float() for weight in weights]
-        for dtype, (for_outputs, for_gradients) in TOLERANCES.items():
-            if device == 'cpu' and dtype == 'float16':
-                continue
-            context = None
-            if dtype != 'float32':
-                context = torch.autocast(device, getattr(torch, dtype))
-            outs, grads = forward_backward(network, image, on_device, context)
-            errors = relative(outs, expected[0]), relative(grads, expected[1])
-            finite = all(tensor.isfinite().all().item() for tensor in (*outs, *grads))
+        for dtype, tolerances in TOLERANCES.items():
             name = f'{dtype}-{str(layout).removeprefix("torch.")}'
-            row[name] = errors
-            row['passed'] &= finite and errors[0] < for_outputs
-            row['passed'] &= act == 'ReLU' or errors[1] < for_gradients
+            row[name] = errors_in(network, dtype, image, weights, expected)
+            if kind == 'GhostNetV3':  # which amplifies rounding: its sums of branches tell how much
+                summed = copy.deepcopy(network)
+                for part in summed.modules():
+                    if hasattr(part, 'can_merge'):
+                        part.can_merge = lambda: False
+                row[f'summed-{name}'] = errors_in(summed, dtype, image, weights, expected)
+                limits = [3 * error for error in row[f'summed-{name}']]
+                tolerances = [max(two) for two in zip(tolerances, limits)]
+            row['passed'] &= row[name][0] < tolerances[0]
+            row['passed'] &= act == 'ReLU' or row[name][1] < tolerances[1]
     results.add('agreement', row)
+
+
+def errors_in(network, dtype, image, weights, expected):
+    """Give the errors of outputs and gradients; those that are not finite give NaN."""
+    context, scale = nullcontext(), 1
+    if dtype != 'float32':
+        context = torch.autocast(image.device.type, getattr(torch, dtype))
+        scale = LOSS_SCALE if dtype == 'float16' else 1
+    weights = [weight.float() * scale for weight in weights]
+    outs, grads = forward_backward(network, image, weights, context)
+    return relative(outs, expected[0]), relative([grad / scale for grad in grads], expected[1])
 
 
 def gated_concat_backward(results, device):
@@ -356,11 +370,11 @@ class Features(nn.Module):
 class Last(nn.Module):
     """The last map of a backbone of mmghost."""
 
-    def __init__(self):
+    def __init__(self, conv_cfg):
         super().__init__()
         from mmghost.backbones import GhostNetV2
 
-        self.model = GhostNetV2(out_indices=(5,))
+        self.model = GhostNetV2(out_indices=(5,), conv_cfg=conv_cfg)
 
     def forward(self, x):
         return self.model(x)[0]
@@ -370,15 +384,16 @@ class Job:
     """A network in one form on one batch, inference or a training step without the optimizer.
 
     ``form`` is made of words: 'channels_last', 'amp' (float16 autocast), 'half' (float16 weights),
-    'compiled'; 'eager' stands for none of them.
+    'compiled', 'graphs' (CUDA graphs by torch.compile, as compiled inference always has); 'eager'
+    stands for none of them.
     """
 
     def __init__(self, model, form, train, batch, device, side=224):
         words = form.split('-')
         self.train, self.device = train, device
-        network = Last() if model == 'mmghost' else Features(TIMM[model])
+        network = Features(TIMM[model]) if model in TIMM else Last(OURS[model])
         network = network.to(device).train(train)
-        if model == 'mmghost' and not train:
+        if model in OURS and not train:
             network.model.switch_to_deploy()
         layout = torch.contiguous_format if words == ['eager'] else torch.channels_last
         dtype = torch.float16 if 'half' in words else torch.float32
@@ -391,7 +406,8 @@ class Job:
         self.call = network
         if 'compiled' in words:
             torch._dynamo.reset()
-            mode = 'default' if train or device == 'cpu' else 'reduce-overhead'
+            graphs = device == 'cuda' and ('graphs' in words or not train)
+            mode = 'reduce-overhead' if graphs else 'default'
             self.call = torch.compile(network, dynamic=False, mode=mode)
 
     def step(self):
@@ -444,8 +460,8 @@ def work(connection, arguments):
         job = Job(*arguments)
         memory = job.prepare()
         connection.send((memory, None if job.train else job.error()))
-        while (seconds := connection.recv()) is not None:
-            connection.send(job.milliseconds(seconds))
+        while (asked := connection.recv()) is not None:
+            connection.send(kernels(job) if asked == 'kernels' else job.milliseconds(asked))
     except Exception as error:
         connection.send(error if isinstance(error, EOFError) else RuntimeError(repr(error)[:400]))
 
@@ -468,8 +484,9 @@ class Worker:
             raise found
         return found
 
-    def ask(self, seconds):
-        self.connection.send(seconds)
+    def ask(self, what):
+        """Ask for the milliseconds of a step, over so many seconds, or for its 'kernels'."""
+        self.connection.send(what)
         return self.receive(60)
 
     def close(self):
@@ -482,7 +499,11 @@ def plan(quick):
     batches = (
         ((False, 2), (True, 2)) if quick else ((False, 64), (True, 256), (False, 1), (True, 64))
     )
-    compiled = [(train, batch, 'compiled-amp') for train, batch in batches]
+    compiled = [
+        (train, batch, 'compiled-graphs-amp' if train else 'compiled-amp')
+        for train, batch in batches
+    ]
+    compiled += [(False, batches[0][1], 'compiled-half'), (True, batches[1][1], 'compiled-amp')]
     plain = [
         (train, batch, form)
         for form in ('channels_last-amp', 'eager', 'channels_last-half')
@@ -496,9 +517,12 @@ def start_workers(device, quick):
     """Start the compilations of ours and of timm's, and of the others for batches of 64."""
     workers = {}
     side = 64 if quick else 224
-    for train, batch, form in plan(quick)[0]:
+    points = plan(quick)[0]
+    for train, batch, form in points:
         for model in MODELS:
-            if model in ('mmghost', 'timm.ghostnetv2') or (batch == 64 and not train):
+            if model in MODELS[-2:] and (train, batch, form) != (False, 64, 'compiled-amp'):
+                continue
+            if model != 'mmghost.fusible' or (train, batch, form) in points[:3] + points[4:5]:
                 name = (model, form, train, batch)
                 workers[name] = Worker(name, (model, form, train, batch, device, side))
     return workers
@@ -532,7 +556,7 @@ def compiled_speed(results, workers, quick):
     ready, memory = {}, {}
     for name, worker in workers.items():
         try:
-            memory[name], error = worker.receive(results.left - 60)
+            memory[name], error = worker.receive(results.left - 0.35 * results.total)
             if error is not None:
                 results.add('compile', dict(job=name, error_of_outputs=error, passed=error < 2e-2))
             ready[name] = worker
@@ -546,6 +570,9 @@ def compiled_speed(results, workers, quick):
             record_point(
                 results, train, batch, form, times, {name[0]: memory[name] for name in names}
             )
+    for name, worker in ready.items():
+        if name[1:3] in (('compiled-amp', False), ('compiled-graphs-amp', True)):
+            results.add('profile', dict(job=name, **worker.ask('kernels')))
     for worker in workers.values():
         worker.close()
 
@@ -556,7 +583,7 @@ def eager_speed(results, device, quick):
         if results.left < 20:
             return
         jobs, memory = {}, {}
-        for model in MODELS:
+        for model in ('mmghost', *TIMM):
             try:
                 jobs[model] = Job(model, form, train, batch, device, side)
                 memory[model] = jobs[model].prepare()
@@ -570,34 +597,38 @@ def eager_speed(results, device, quick):
         record_point(results, train, batch, form, times, memory)
 
 
-def profile(results, device, quick):
-    """List where a training step's time goes, in AMP."""
+def kernels(job):
+    """List where a step's time on the device goes: its milliseconds, and each kernel's share."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
     activities = [ProfilerActivity.CPU]
-    if device == 'cuda':
+    if job.device == 'cuda':
         activities.append(ProfilerActivity.CUDA)
+    with profiler(activities=activities) as recorded:
+        for _ in range(3):
+            job.step()
+        job.synchronize()
+    rows = recorded.key_averages()
+    found = [row for row in rows if str(row.device_type).endswith('CUDA')] or rows
+    key = 'self_device_time_total' if job.device == 'cuda' else 'self_cpu_time_total'
+    total = sum(getattr(row, key) for row in found)
+    found = sorted(found, key=lambda row: getattr(row, key), reverse=True)[:24]
+    return dict(
+        step_ms=total / 3e3,
+        launches=sum(row.count for row in found) // 3,
+        shares=[
+            (row.key[:110], row.count // 3, round(getattr(row, key) / total, 4)) for row in found
+        ],
+    )
+
+
+def profile(results, device, quick):
+    """List where a training step's time goes, in AMP."""
     for model in ('mmghost', 'timm.ghostnetv2'):
         job = Job(model, 'channels_last-amp', True, 2 if quick else 256, device)
         job.prepare()
-        with profiler(activities=activities) as recorded:
-            for _ in range(3):
-                job.step()
-            job.synchronize()
-        rows = recorded.key_averages()
-        kernels = [row for row in rows if str(row.device_type).endswith('CUDA')] or rows
-        key = 'self_device_time_total' if device == 'cuda' else 'self_cpu_time_total'
-        total = sum(getattr(row, key) for row in kernels)
-        kernels = sorted(kernels, key=lambda row: getattr(row, key), reverse=True)[:18]
-        results.add(
-            'profile',
-            dict(
-                model=model,
-                step_ms=total / 3e3,
-                shares={row.key[:90]: round(getattr(row, key) / total, 4) for row in kernels},
-            ),
-        )
+        results.add('profile', dict(model=model, **kernels(job)))
 
 
 # --------------------------------------------------------------------------------- photographs
@@ -661,19 +692,27 @@ class Classifier(nn.Module):
 
 
 def make_classifier(name):
+    """Make a network of :data:`CLASSIFIERS`."""
     import timm
 
-    from mmghost.backbones import GhostNet, GhostNetV2
+    kind, options = CLASSIFIERS[name]
+    if kind == 'timm':
+        return timm.create_model(num_classes=10, drop_rate=0.2, **options)
+    from mmghost import backbones
 
-    if name == 'mobilenetv2-1.0x':
-        return timm.create_model('mobilenetv2_100', num_classes=10, drop_rate=0.2)
-    kind = GhostNetV2 if 'v2' in name else GhostNet
-    backbone = kind(float(name.split('-')[1][:-1]), out_indices=(5,))
+    backbone = getattr(backbones, kind)(out_indices=(5,), **options)
     backbone.init_weights()
     return Classifier(backbone, backbone.out_channels[0])
 
 
-CLASSIFIERS = ('ghostnetv2-1.0x', 'ghostnet-1.1x', 'mobilenetv2-1.0x')
+#: Networks by name, those first that the papers compare.
+CLASSIFIERS = {
+    'ghostnetv2-1.0x': ('GhostNetV2', dict(widen_factor=1.0)),
+    'ghostnet-1.1x': ('GhostNet', dict(widen_factor=1.1)),
+    'mobilenetv2-1.0x': ('timm', dict(model_name='mobilenetv2_100')),
+    'ghostnetv2-1.0x-without-attention': ('GhostNetV2', dict(attention_cfg=[None] * 16)),
+    'ghostnetv3-1.0x': ('GhostNetV3', dict(widen_factor=1.0)),
+}
 
 
 class Training:
@@ -784,6 +823,10 @@ def augment(images, generator):
     return F.grid_sample(normalize(images), grid, padding_mode='reflection', align_corners=False)
 
 
+#: The highest learning rate.
+PEAK = 3e-3
+
+
 def rate_at(step, warm, total):
     """Give the factor on the learning rate: it rises along a line, then falls along a cosine."""
     if step < warm:
@@ -791,61 +834,63 @@ def rate_at(step, warm, total):
     return 0.5 * (1 + np.cos(np.pi * (step - warm) / (total - warm)))
 
 
-def photographs(results, device, file, epochs, seeds, folder, quick, ends, batch=128, peak=3e-3):
-    """Train the networks side by side on the same batches, as many epochs as fit the time.
+def photographs(results, device, file, names, epochs, seeds, folder, quick, ends):
+    """Train the networks for one seed after another, as many seeds as fit the time.
 
-    AdamW, weight decay 0.05, label smoothing 0.1, random crops from 35 % of the area on, mirroring;
-    two epochs of warming up. None of it was tuned.
+    Those of one seed are trained side by side on the same batches of 128 images. AdamW, weight
+    decay 0.05, label smoothing 0.1, random crops from 35 % of the area on, mirroring; two epochs
+    of warming up to a rate of 0.003. None of it was tuned.
     """
-    (images, labels), validation = load_pictures(file, device, quick)
-    batch = min(batch, len(images))
-    print(f'{results.seconds:6.1f} s  {len(images)} and {len(validation[0])} pictures', flush=True)
-    trainings = {
-        seed: [Training(name, seed, batch, device) for name in CLASSIFIERS] for seed in seeds
-    }
-    print(f'{results.seconds:6.1f} s  networks ready', flush=True)
-    generators = {seed: torch.Generator(device).manual_seed(seed) for seed in seeds}
-    steps, done, started = len(images) // batch, 0, time.monotonic()
+    training, validation = load_pictures(file, device, quick)
+    print(f'{results.seconds:6.1f} s  {len(training[0])} pictures to train on', flush=True)
+    for seed in seeds:
+        started = results.seconds
+        group = [Training(name, seed, min(128, len(training[0])), device) for name in names]
+        epochs, took = train_together(results, group, seed, training, validation, epochs, ends)
+        for one in group:
+            row = dict(network=one.name, seed=seed, batch=len(one.x), epochs=epochs, peak_rate=PEAK)
+            row.update(top1=one.curve[-1][1], curve=one.curve, seconds_together=took)
+            results.add('photographs', row)
+        state = {one.name: halved(one.network.state_dict()) for one in group}
+        torch.save(state, Path(folder) / f'imagenette-{epochs}-epochs-seed{seed}.pth')
+        if results.seconds + (results.seconds - started) > ends:
+            return
+
+
+def halved(state):
+    """Give weights in half precision, on the CPU."""
+    return {k: (v.half() if v.is_floating_point() else v).cpu() for k, v in state.items()}
+
+
+def train_together(results, group, seed, training, validation, epochs, ends):
+    """Train networks on the same batches; give the number of epochs and the seconds for one."""
+    images, labels = training
+    device, batch = images.device, len(group[0].x)
+    generator = torch.Generator(device).manual_seed(seed)
+    steps, started = len(images) // batch, time.monotonic()
     epoch = 0
     while epoch < epochs:
-        orders = {
-            seed: torch.randperm(len(images), device=device, generator=generators[seed])
-            for seed in seeds
-        }
-        for index in range(steps):
-            rate = peak * rate_at(done, 2 * steps, epochs * steps)
-            for seed, group in trainings.items():
-                chosen = orders[seed][index * batch : (index + 1) * batch]
-                x, y = augment(images[chosen], generators[seed]), labels[chosen]
-                for training in group:
-                    training.step(x, y, rate)
-                if device == 'cuda':
-                    for training in group:
-                        x.record_stream(training.stream)
-                        y.record_stream(training.stream)
-            done += 1
-        if device == 'cuda':
+        order = torch.randperm(len(images), device=device, generator=generator)
+        for index, chosen in enumerate(order[: steps * batch].split(batch)):
+            rate = PEAK * rate_at(epoch * steps + index, 2 * steps, epochs * steps)
+            x, y = augment(images[chosen], generator), labels[chosen]
+            for one in group:
+                one.step(x, y, rate)
+            if device.type == 'cuda':
+                for one in group:
+                    x.record_stream(one.stream)
+                    y.record_stream(one.stream)
+        if device.type == 'cuda':
             torch.cuda.synchronize()
         epoch += 1
         took = (time.monotonic() - started) / epoch
         if epoch == 1:  # the rate has not depended on the number of epochs yet
-            epochs = max(3, min(epochs, int(0.9 * (ends - results.seconds) / took)))
+            epochs = max(3, min(epochs, int(0.95 * (ends - results.seconds) / took)))
             print(f'{results.seconds:6.1f} s  {took:.2f} s for an epoch: {epochs}', flush=True)
         if epoch % 5 == 0 or epoch in (1, epochs):
-            for group in trainings.values():
-                for training in group:
-                    training.note(epoch, steps, validation)
-    for seed, group in trainings.items():
-        for training in group:
-            row = dict(network=training.name, seed=seed, batch=batch, epochs=epoch, peak_rate=peak)
-            row.update(top1=training.curve[-1][1], curve=training.curve, seconds_together=took)
-            results.add('photographs', row)
-    for seed in seeds[:2]:
-        for training in trainings[seed]:
-            state = training.network.state_dict()
-            half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-            half = {key: value.cpu() for key, value in half.items()}
-            torch.save(half, Path(folder) / f'imagenette-{training.name}-seed{seed}.pth')
+            for one in group:
+                one.note(epoch, steps, validation)
+    return epochs, took
 
 
 # --------------------------------------------------------------------------------- the command
@@ -861,16 +906,17 @@ def run(args):
     try:
         if 'correctness' in args.parts:
             correctness(results, args.device, args.reference)
+            for kind in ('GhostNetV2', 'GhostNet', 'GhostNetV3'):
+                results.step('compile', compiled, results, args.device, kind)
         if 'photographs' in args.parts:  # while the others compile
-            options = args.device, args.imagenette, args.epochs, args.seeds, args.out, args.quick
+            options = args.networks, args.epochs, args.seeds, args.out, args.quick
             ends = args.seconds * (0.55 if workers else 0.95)
-            results.step('photographs', photographs, results, *options, ends)
+            files = args.device, args.imagenette
+            results.step('photographs', photographs, results, *files, *options, ends)
         if 'speed' in args.parts:
             results.step('speed', compiled_speed, results, workers, args.quick)
             results.step('speed', eager_speed, results, args.device, args.quick)
             results.step('profile', profile, results, args.device, args.quick)
-            for kind in ('GhostNet', 'GhostNetV2'):
-                results.step('compile', compiled, results, args.device, kind)
     finally:
         for worker in workers.values():
             worker.close()
@@ -906,8 +952,11 @@ def main():
     )
     running.add_argument('--reference', help='what the CPU gave, for correctness')
     running.add_argument('--imagenette', help='the packed pictures, for photographs')
+    running.add_argument(
+        '--networks', nargs='+', choices=CLASSIFIERS, default=list(CLASSIFIERS)[:4], help='to train'
+    )
     running.add_argument('--epochs', type=int, default=20, help='at most (default: %(default)s)')
-    running.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
+    running.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     running.add_argument('--quick', action='store_true', help='small, to rehearse')
     args = parser.parse_args()
     if args.command == 'pack':

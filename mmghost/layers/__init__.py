@@ -5,6 +5,7 @@ from .coordinate_attention import CoordinateAttention
 from .dfc_attention import DFCAttention
 from .fold_norms import fold_norms
 from .fully_connected_dfc import FullyConnectedDFC
+from .fusible_conv import FusibleConv2d
 from .ghost_bottleneck import GhostBottleneck
 from .ghost_module import GhostModule
 from .ghost_module_v2 import GhostModuleV2
@@ -18,6 +19,7 @@ __all__ = [
     'CoordinateAttention',
     'DFCAttention',
     'FullyConnectedDFC',
+    'FusibleConv2d',
     'GhostBottleneck',
     'GhostModule',
     'GhostModuleV2',

@@ -11,8 +11,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from mmghost.utils import check_module
 
+from .fusible_conv import FusibleConv2d
+
 #: Convolutions that use their weights as they are
-PLAIN = (nn.Conv2d, Conv2d, Conv2dAdaptivePadding)
+PLAIN = (nn.Conv2d, Conv2d, Conv2dAdaptivePadding, FusibleConv2d)
 
 
 def fold_norms(model):

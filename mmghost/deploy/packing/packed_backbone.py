@@ -8,6 +8,7 @@ from torch import nn
 from mmghost.backbones import GhostNet
 from mmghost.layers import (
     DFCAttention,
+    FusibleConv2d,
     GhostBottleneck,
     GhostModule,
     GhostModuleV2,
@@ -59,7 +60,7 @@ def _is_changed(part):
 def _is_convolution(layer):
     """Tell whether a layer is a convolution, and ReLU perhaps, alone."""
     return (
-        type(layer.conv) is nn.Conv2d
+        type(layer.conv) in (nn.Conv2d, FusibleConv2d)
         and 'weight' in layer.conv._parameters  # rather than computed, as in spectral norm
         and layer.conv.padding_mode == 'zeros'
         and not layer.with_explicit_padding
