@@ -211,10 +211,13 @@ class GhostNet(BaseModule):
             module.eval()
             module.requires_grad_(False)
 
-    def switch_to_deploy(self):
+    def switch_to_deploy(self, test_cfg=None):
         """Fold the batch norms into the convolutions, in place, for inference.
 
         The outputs stay the same but for rounding, see :func:`mmghost.layers.fold_norms`.
+
+        Args:
+            test_cfg (dict, optional): Not used; mmpose's estimators pass theirs.
         """
         fold_norms(self.eval())
         self.deploy = True

@@ -34,7 +34,7 @@ class GhostNetV3(GhostNetV2):
     def _make_bottleneck(self, *args, **kwargs):
         return super()._make_bottleneck(*args, num_branches=self._num_branches, **kwargs)
 
-    def switch_to_deploy(self):
+    def switch_to_deploy(self, test_cfg=None):
         """Merge the branches and fold the batch norms, in place and for good, for inference."""
         for parent in list(self.modules()):
             for name, layer in list(parent.named_children()):
