@@ -64,7 +64,7 @@ def test_detectors_train_and_predict(path):
     config, model = build(path)
     shapes = [[3, 96, 128], [3, 64, 65]]
     with_mask = getattr(model, 'with_mask', False)
-    inputs = demo_mm_inputs(2, shapes, num_classes=5, with_mask=with_mask)
+    inputs = demo_mm_inputs(2, shapes, num_classes=3, with_mask=with_mask)
     data = model.data_preprocessor(inputs, training=True)
     losses = model(**data, mode='loss')
     total, _ = model.parse_losses(losses)

@@ -20,7 +20,8 @@ def run_mm_tool(name, description):
 
     All further words of the command line are that tool's own. Files that are not there, or that
     could not be written, end the program with one line before; what the package raises is left as
-    it is.
+    it is, but for files missing in the ``data_root`` of a config that says by ``data_source`` how
+    to get them.
 
     Args:
         name (str): 'train' or 'test'.
@@ -45,7 +46,13 @@ def run_mm_tool(name, description):
     with one_line_errors():
         script = _script(files[0], config, name)
     sys.argv[0] = str(script)
-    runpy.run_path(str(script), run_name='__main__')
+    try:
+        runpy.run_path(str(script), run_name='__main__')
+    except FileNotFoundError as error:
+        source, root = config.get('data_source'), config.get('data_root')
+        if not (source and root and str(error.filename).startswith(root)):
+            raise
+        sys.exit(f'error: there is no {error.filename}: {source}.')
 
 
 def _check_files(words, name):

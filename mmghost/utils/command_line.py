@@ -3,6 +3,7 @@
 import argparse
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 from .checks import nearest
 
@@ -32,3 +33,30 @@ def one_line_errors():
         yield
     except (ImportError, OSError, TypeError, ValueError) as error:
         sys.exit(f'error: {error}')
+
+
+def run_converter(convert, description, source, out_dir):
+    """Run a data set's converter with the folders that the command line names.
+
+    Args:
+        convert (Callable[[Path, Path], None]): Reads the authors' files, writes the set.
+        description (str): What the help says of it.
+        source (str): Which folder of the authors' it reads, and where that is to be had; what is
+            missing, or not as the authors have it, ends the program with one line that says so.
+        out_dir (str): Where configs expect the set.
+    """
+    parser = ArgumentParser(description=description)
+    parser.add_argument('source', type=Path, help=source)
+    parser.add_argument('--out-dir', type=Path, default=out_dir, help='default: %(default)s')
+    args = parser.parse_args()
+    wanted = f'SOURCE must be {source}. The set goes to {args.out_dir}.'
+    with one_line_errors():
+        try:
+            convert(args.source, args.out_dir)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ValueError(f'there is no {error.filename}: {wanted}') from error
+        except (LookupError, SyntaxError, TypeError, ValueError) as error:
+            raise ValueError(
+                f'{args.source} holds something else ({type(error).__name__}: {error}): {wanted}'
+            ) from error
+    print(f'{args.out_dir}: made from {args.source}')
