@@ -238,6 +238,7 @@ PRINTED = {
     'research.reproduce': 'recorded in',
     'research.tables': 'agree',
     'tools/analysis_tools/get_complexity.py': 'multiply-adds at 320x320',
+    'tools/fit.py': '',
     'tools/export.py': 'differs from PyTorch by',
     'tools/model_converters/convert_ghostnet.py': 'source_sha256',
     'tools/model_converters/deploy_checkpoint.py': '',

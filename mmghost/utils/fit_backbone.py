@@ -66,6 +66,8 @@ def fit_backbone(name, backbone, checkpoint=None, folder='.'):
         raise ValueError(f'{name} has no model.backbone.')
     if not isinstance(old_cfg['type'], str):
         raise ValueError(f'{name} is in pure Python, which text does not inherit from.')
+    if 'in_channels' in old_cfg:
+        backbone = dict(backbone, in_channels=old_cfg.in_channels)
     old = _read_maps(old_cfg)
     new = {
         stride: _read_maps(dict(backbone, out_indices=(0, 1, 2, 3, 4, 5), output_stride=stride))
@@ -107,12 +109,9 @@ def _read_maps(cfg):
     """Build a backbone and look at its maps."""
     backbone = MODELS.build({k: v for k, v in cfg.items() if k not in ('init_cfg', 'pretrained')})
     backbone.eval()  # which mm backbones do not return
-    convs = [part for part in backbone.modules() if isinstance(part, nn.Conv2d)]
-    if not convs:
-        raise ValueError(f'{cfg["type"]} has no convolutions.')
     try:
         with torch.no_grad():
-            maps = backbone(torch.randn(1, convs[0].in_channels, SIZE, SIZE))
+            maps = backbone(torch.randn(1, cfg.get('in_channels', 3), SIZE, SIZE))
     except (AssertionError, RuntimeError) as error:
         raise ValueError(f'{cfg["type"]} takes no images of {SIZE}x{SIZE}: {error}') from error
     kind = cfg['type']
@@ -121,6 +120,7 @@ def _read_maps(cfg):
     if any(not isinstance(map, torch.Tensor) or map.ndim != 4 for map in maps):
         raise ValueError(f'the outputs of {kind} are no maps.')
     strides = [SIZE // map.size(-1) for map in maps]
+    convs = (part for part in backbone.modules() if isinstance(part, nn.Conv2d))
     dilated = any(max(conv.dilation) > 1 for conv in convs)
     return Maps(strides, [map.size(1) for map in maps], dilated)
 
