@@ -93,7 +93,7 @@ def _decode(head, priors, offsets, size):
     """Decode offsets, ``(N, K, 4)``, from priors, ``(K, 4)`` or ``(K, 2)``."""
     priors = priors.repeat(offsets.shape[0], 1)
     boxes = head.bbox_coder.decode(priors, offsets.flatten(0, 1), max_shape=size)
-    return boxes.view_as(offsets)
+    return boxes.view(offsets.shape[0], -1, 4)
 
 
 def _scores(head, map):

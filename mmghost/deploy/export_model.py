@@ -21,6 +21,7 @@ from .draft import draft_of
 from .metadata import describe
 from .model_input import ModelInput
 from .packing import TARGETS
+from .raw_detector import RawDetector
 from .read_config import read_config
 from .runtimes import FORMATS, check_export, export_module, load_exported
 from .runtimes.onnx_runtime import quantize
@@ -57,7 +58,7 @@ def export_model(
         config (str | Path): A detection, segmentation or classification config.
         checkpoint (str | Path): Its checkpoint.
         file (str | Path): The file to write; it appears whole or not at all.
-        format (str): One of 'onnx', 'openvino', 'litert', 'torch-export'.
+        format (str): One of 'onnx', 'openvino', 'litert', 'ncnn', 'torch-export'.
         shape (tuple[int], optional): Height and width of the input, by default those of the
             config's test images.
         dynamic (Sequence[str]): What may differ: any of 'batch' and 'size'. Defaults to ().
@@ -84,6 +85,8 @@ def export_model(
         check_int('int8', int8, 1)
     if int8 and format != 'onnx':
         raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
+    if normalize_inside and format == 'ncnn':
+        raise ValueError('ncnn normalises images before its file: leave normalize_inside out.')
     config, task = read_config(config, cfg_options)
     if logits and task != 'segmentation':
         raise ValueError(f'logits are an option of segmentation, not of {task}.')
@@ -92,7 +95,7 @@ def export_model(
     size = as_pair('shape', shape, 1) if shape else None
     model_input = ModelInput(config, model, normalize_inside, size)
     meta = load_whole_model(model, checkpoint)
-    suppress = suppress_in_steps if format == 'litert' else suppress_by_operator
+    suppress = dict(litert=suppress_in_steps, ncnn=None).get(format, suppress_by_operator)
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
     copied = deepcopy(model)
     original = whole_model(copied, **options)
@@ -103,6 +106,8 @@ def export_model(
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = model_input.example()
     check_size(original, copied, image)
+    if isinstance(exported, RawDetector):
+        metadata['suppression'] = exported.describe(image)
     with draft_of(file) as draft:
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:

@@ -6,6 +6,7 @@ from torch import nn
 from .deploy_form import to_deploy_form
 from .detectors import whole_detector
 from .model_input import Normalization
+from .raw_detector import RawDetector
 from .suppression import suppress_by_operator
 
 
@@ -20,7 +21,8 @@ def whole_model(
         normalize_inside (bool): Take images as the data pipeline gives them, values from 0 to
             255. Defaults to False.
         logits (bool): Of segmentation, give logits instead of classes. Defaults to False.
-        suppress (Callable): How detection drops boxes. Defaults to the operator.
+        suppress (Callable, optional): How detection drops boxes; None: not at all, see
+            :class:`.raw_detector.RawDetector`. Defaults to the operator.
         target (str, optional): The runtime whose deploy form the model is put into, see
             :func:`mmghost.deploy.to_deploy_form`. Defaults to None (it stays as it is).
 
@@ -43,7 +45,7 @@ def whole_model(
     """
     model.eval()
     if task == 'detection':
-        whole = whole_detector(model, suppress)
+        whole = whole_detector(model, suppress) if suppress else RawDetector(model)
     elif task == 'segmentation':
         whole = WholeSegmentor(model, logits)
     else:

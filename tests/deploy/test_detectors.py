@@ -13,6 +13,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmghost.deploy.detection_heads import READERS, Level, register_reader
 from mmghost.deploy.differences import difference
 from mmghost.deploy.exported_model import paste_masks
+from mmghost.deploy.raw_detector import suppress_raw
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 from mmghost.deploy.whole_model import whole_model
 
@@ -154,6 +155,56 @@ def test_exported_for_any_size(name, tmp_path):
 @pytest.mark.parametrize('name', ['paa', 'vfnet', 'mask-rcnn'])
 def test_exported_to_onnx(name, tmp_path):
     assert_exported(name, 'onnx', [], [(320, 384)], tmp_path)
+
+
+#: Those whose boxes can be dropped after a file
+RAW = ('atss', 'fcos', 'free-anchor', 'fsaf', 'gfl', 'retinanet', 'rtmdet', 'vfnet', 'yolof')
+
+
+def build_raw(name):
+    """Build a detector up to all boxes, and one for comparison; give what the first says too."""
+    model = build(DETECTORS[name])
+    original = whole_model(deepcopy(model), 'detection')
+    raw = whole_model(model, 'detection', suppress=None, target='ncnn')
+    image = torch.randn(1, 3, 320, 384)
+    thresholds = model.bbox_head.test_cfg.to_dict()
+    return original, raw, image, dict(thresholds=thresholds, suppression=raw.describe(image))
+
+
+@pytest.mark.parametrize('name', RAW)
+def test_boxes_that_are_dropped_after_a_file(name):
+    original, raw, image, metadata = build_raw(name)
+    with torch.no_grad():
+        expected = [output.numpy() for output in original(image)]
+        found = suppress_raw([output.numpy() for output in raw(image)], metadata)
+    assert (expected[1] > 0).sum() > 5
+    assert difference(found, expected, 'detection', (320, 384)) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', [name for name in RAW if name not in ('gfl', 'vfnet')])
+def test_exported_to_ncnn(name, tmp_path):
+    pytest.importorskip('ncnn')
+    original, raw, image, metadata = build_raw(name)
+    export_module(raw, image, tmp_path / 'detector.param', 'ncnn', metadata=metadata)
+    run = load_exported(tmp_path / 'detector.param', threads=1)
+    image = torch.randn(1, 3, 320, 384)
+    with torch.no_grad():
+        expected = [output.numpy() for output in original(image)]
+    assert run.output_names == ['boxes', 'scores', 'labels']
+    assert (expected[1] > 0).sum() > 5
+    assert difference(run(image.numpy()), expected, 'detection', (320, 384)) < 1e-3
+
+
+@pytest.mark.parametrize('name, message', [('yolox', 'YOLOXHead finds'), ('paa', 'PAAHead finds')])
+def test_boxes_that_only_a_file_can_drop(name, message):
+    with pytest.raises(ValueError, match=message):
+        build_raw(name)
+
+
+def test_two_stages_are_not_for_ncnn():
+    with pytest.raises(ValueError, match='FasterRCNN is not for ncnn'):
+        whole_model(build(DETECTORS['faster-rcnn']), 'detection', suppress=None)
 
 
 @pytest.mark.parametrize('name', REFUSED)

@@ -8,7 +8,7 @@ from mmghost.utils.inputs import check_input
 from mmghost.utils.outputs import check_folder
 
 from ..draft import draft_of
-from . import litert, onnx_runtime, openvino_runtime, torch_export
+from . import litert, ncnn_runtime, onnx_runtime, openvino_runtime, torch_export
 from .common import AXES, require_exporting_torch
 
 #: What there is for each format: a module with SUFFIX, TARGET (its deploy form), BESIDE
@@ -17,6 +17,7 @@ FORMATS = {
     'onnx': onnx_runtime,
     'openvino': openvino_runtime,
     'litert': litert,
+    'ncnn': ncnn_runtime,
     'torch-export': torch_export,
 }
 
