@@ -258,7 +258,7 @@ WRITERS = [
             (('--shape', '0', '0'), 'shape must be an integer >= 1'),
         ]
     ],
-    ('test_exported.py', ('@good.py', '@good.pth'), 'ends in one of .onnx, .xml, .tflite, .pt2'),
+    ('test_exported.py', ('@good.py', '@good.pth'), 'ends in one of .onnx, .xml, .tflite, .param'),
     ('research.benchmark', ('--json', 'taken/out.json'), 'taken is not a folder'),
     ('research.benchmark', ('--json', '.'), '. is a folder'),
 ]

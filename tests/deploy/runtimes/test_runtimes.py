@@ -11,7 +11,14 @@ from mmghost.deploy import to_deploy_form
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 from mmghost.layers import DFCAttention, MobileViTAttention
 
+NOT_SET_UP = dict(litert='litert_torch', ncnn='pnnx')
 METADATA = dict(task='nothing', classes=['Hemd', 'Tür', '靴'], mean=[1.5, 2.0])
+
+
+def skip_without_packages(format):
+    """Skip the test of a format that the set-up does not install."""
+    if format in NOT_SET_UP:
+        pytest.importorskip(NOT_SET_UP[format])
 
 
 @pytest.fixture(scope='module')
@@ -25,8 +32,7 @@ def backbone():
 @exports
 @pytest.mark.parametrize('format', FORMATS)
 def test_fixed_shape(backbone, format, tmp_path):
-    if format == 'litert':
-        pytest.importorskip('litert_torch')
+    skip_without_packages(format)
     file = tmp_path / 'new' / f'backbone{FORMATS[format].SUFFIX}'
     image = torch.randn(1, 3, 64, 33)
     export_module(backbone, image, file, format, (), METADATA, ['fine', 'coarse'])
@@ -69,8 +75,7 @@ class Read(nn.Module):
 @exports
 @pytest.mark.parametrize('format', FORMATS)
 def test_the_maps_are_read_in_order(format, tmp_path):
-    if format == 'litert':
-        pytest.importorskip('litert_torch')
+    skip_without_packages(format)
     model = Read(settle(GhostNet(0.5, out_indices=(0, 1, 2, 3, 4))).float()).eval()
     form = to_deploy_form(model, FORMATS[format].TARGET)
     file = tmp_path / f'model{FORMATS[format].SUFFIX}'
@@ -92,8 +97,7 @@ class Listed(nn.Module):
 @exports
 @pytest.mark.parametrize('format', FORMATS)
 def test_bicubic_upsampling(format, tmp_path):
-    if format == 'litert':
-        pytest.importorskip('litert_torch')
+    skip_without_packages(format)
     layer = Listed(randomise(DFCAttention(4, 8, upsample='bicubic'))).eval()
     for dynamic in ((), ('size',)):
         if dynamic and 'size' not in FORMATS[format].DYNAMIC:
@@ -147,6 +151,7 @@ def test_mistakes_are_named(error, message, options, tmp_path):
         ('onnx', 'onnxruntime', 'onnx'),
         ('openvino', 'openvino', 'openvino'),
         ('litert', 'ai_edge_litert', 'litert'),
+        ('ncnn', 'ncnn', 'ncnn'),
     ],
 )
 def test_missing_package_is_named(format, package, extra, tmp_path, monkeypatch):
@@ -160,7 +165,7 @@ def test_missing_package_is_named(format, package, extra, tmp_path, monkeypatch)
 def test_loading_names_mistakes(tmp_path):
     with pytest.raises(FileNotFoundError, match='there is no file'):
         load_exported(tmp_path / 'absent.onnx')
-    with pytest.raises(ValueError, match=r'ends in one of \.onnx, \.xml, \.tflite, \.pt2'):
+    with pytest.raises(ValueError, match=r'ends in one of \.onnx, \.xml, \.tflite, \.param, \.pt2'):
         load_exported(tmp_path / 'epoch_3.pth')
     (tmp_path / 'there.onnx').touch()
     with pytest.raises(ValueError, match='threads must be an integer >= 1, but got 0'):
