@@ -23,7 +23,7 @@ class PhasedAttention(nn.Module):
     """A dilated DFC attention of which the maps of every d-th row and column are channels.
 
     Args:
-        attention (DFCAttention): The attention, of dilation d, its norms folded.
+        attention (DFCAttention): The attention, of dilation d, its norms folded; it is changed.
 
     Shape:
         As :class:`mmghost.layers.DFCAttention`.
@@ -32,7 +32,7 @@ class PhasedAttention(nn.Module):
     def __init__(self, attention):
         super().__init__()
         self.attention = attention
-        self.dilation = attention.dilation
+        self.dilation, attention.dilation = attention.dilation, 1
         count = self.dilation**2
         self.to_phases = nn.ChannelShuffle(attention.pointwise.in_channels)
         self.to_channels = nn.ChannelShuffle(count)
@@ -45,7 +45,7 @@ class PhasedAttention(nn.Module):
         for axis, length in ((-2, height), (-1, width)):
             last = x.narrow(axis, length - 1, 1)
             x = torch.cat([x, *[last] * (-length % d)], axis) if length % d else x
-        gate = self.attention._gate(self.to_phases(F.pixel_unshuffle(x, d)))
+        gate = self.attention(self.to_phases(F.pixel_unshuffle(x, d)))
         return F.pixel_shuffle(self.to_channels(gate), d)[..., :height, :width]
 
 

@@ -127,7 +127,7 @@ def _read_maps(cfg):
 
 def _choose(old, new, last):
     """Choose output stride and out_indices: the deepest maps that have the strides."""
-    order = reversed(OUTPUT_STRIDES) if old.dilated else OUTPUT_STRIDES
+    order = OUTPUT_STRIDES[::-1] if old.dilated else OUTPUT_STRIDES
     for limit in (last, 5):
         for output_stride in order:
             chosen, index = [], limit
