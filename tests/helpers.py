@@ -12,6 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
 RESEARCH = ROOT / 'research' / 'configs'
 
+
+def configs_below(folder):
+    """list[Path]: The configs of models in a folder, without what they have in common."""
+    return sorted(path for path in folder.rglob('*.py') if path.parent.name != '_base_')
+
+
 exports = pytest.mark.skipif(
     digit_version(torch.__version__) < digit_version(EXPORT_TORCH),
     reason=f'exported models take torch {EXPORT_TORCH}',

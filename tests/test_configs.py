@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import CONFIGS, RESEARCH, ROOT
+from helpers import CONFIGS, RESEARCH, ROOT, configs_below
 from mmengine import registry
 from mmengine.config import Config
 from mmengine.fileio import load
@@ -18,7 +18,7 @@ from mmghost.backbones import GhostNet
 from mmghost.utils.complexity import count_complexity
 from mmghost.utils.whole_models import WholeModel
 
-EVERY = sorted(path for root in (CONFIGS, RESEARCH) for path in root.rglob('*.py'))
+EVERY = [path for root in (CONFIGS, RESEARCH) for path in configs_below(root)]
 INDEX = [
     *(ROOT / name for name in load(ROOT / 'model-index.yml')['Import']),
     *sorted(RESEARCH.glob('*/metafile.yml')),
@@ -318,7 +318,7 @@ def resolved(node, scope):
     return [resolved(v, scope) for v in node] if isinstance(node, (list, tuple)) else node
 
 
-@pytest.mark.parametrize('path', [as_param(path) for path in sorted(CONFIGS.rglob('*.py'))])
+@pytest.mark.parametrize('path', [as_param(path) for path in configs_below(CONFIGS)])
 def test_zoo_as_base_of_a_users_config(path, installed):
     """Types are looked up in the package that a base's name begins with unless it says other."""
     name = f'mmghost::{path.relative_to(CONFIGS)}'

@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 from documents import blocks
-from helpers import ROOT
+from helpers import CONFIGS, ROOT, configs_below
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
@@ -83,7 +83,7 @@ mim_reads_wheels = pytest.mark.skipif(
 @pytest.mark.skipif(not ON_ONEDL, reason='make setup-onedl installs mmghost, as editable')
 def test_onedls_mim_finds_an_editable_installation():
     found = run_python(FIND_CONFIGS, cwd=ROOT.parent)
-    configs = list((ROOT / 'configs').rglob('*.py'))
+    configs = configs_below(CONFIGS)
     assert found.stdout.split() == [str(ROOT), str(len(configs))], found.stderr
 
 
@@ -100,7 +100,7 @@ def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
     weights.touch()
     code = f'from mim.commands.download import download; download("mmghost", ["{name}"], "got")'
     found = run_python(f'{FIND_CONFIGS}; {code}', env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
-    configs = len(list((ROOT / 'configs').rglob('*.py')))
+    configs = len(configs_below(CONFIGS))
     assert found.returncode == 0, found.stderr
     assert found.stdout.split()[:2] == [str(tmp_path / 'mmghost'), str(configs)]
     config = Config.fromfile(weights.with_name(f'{name}.py'))
