@@ -135,6 +135,23 @@ def read_yolox(head, maps, size):
         yield Level(boxes, scores, labels=labels, count=count)
 
 
+@register_reader('CenterNetHead')
+def read_centernet(head, maps, size):
+    """Read CenterNet's: the local maxima of a heatmap, with sides and offsets of the centres."""
+    heatmap, sides, offsets = (map[0] for map in maps)
+    kernel = head.test_cfg.local_maximum_kernel
+    highest = F.max_pool2d(heatmap, kernel, stride=1, padding=kernel // 2)
+    scores = flat(torch.where(highest == heatmap, heatmap, 0), head.num_classes)
+    height, width = heatmap.shape[2:]
+    rows, columns = torch.arange(height), torch.arange(width)
+    places = torch.stack(torch.meshgrid(columns, rows, indexing='xy'), -1).flatten(0, 1)
+    centres, halves = places + flat(offsets, 2), flat(sides, 2) / 2
+    x, y = torch.stack([centres - halves, centres + halves], -1).unbind(-2)
+    x, y = x * (size[1] / width), y * (size[0] / height)
+    boxes = torch.stack([x, y], -1).flatten(-2)
+    yield Level(boxes, scores, count=head.test_cfg.topk)
+
+
 @register_reader('GFLHead')
 def read_gfl(head, maps, size):
     """Read GFL's, whose offsets are the means of distributions."""

@@ -55,7 +55,8 @@ class ExportedModel(BaseModel):
 
         found = scores > 0
         scale = boxes.new_tensor(sample.metainfo.get('scale_factor', (1, 1))).repeat(2)
-        boxes = boxes[found] / scale
+        border = boxes.new_tensor(sample.metainfo.get('border', (0, 0, 0, 0)))  # CenterNet's
+        boxes = (boxes[found] - border[[2, 0, 2, 0]]) / scale
         sample.pred_instances = InstanceData(
             bboxes=boxes, scores=scores[found], labels=labels[found]
         )

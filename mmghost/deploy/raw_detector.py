@@ -38,6 +38,8 @@ class RawDetector(nn.Module):
         self.model = model
         self.read = find_reader(model.bbox_head)
         (cfg,) = test_cfgs(model)
+        if 'nms' not in cfg:
+            raise ValueError(f'{type(model.bbox_head).__name__} drops no boxes, which ncnn needs.')
         check_suppression(cfg)
 
     def _levels(self, image, size):

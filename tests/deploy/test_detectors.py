@@ -21,15 +21,18 @@ from mmghost.deploy.whole_model import whole_model
 DETECTORS = {
     'atss': 'atss/atss_r50_fpn_1x_coco',
     'autoassign': 'autoassign/autoassign_r50-caffe_fpn_1x_coco',
+    'centernet': 'centernet/centernet_r18_8xb16-crop512-140e_coco',
     'centernet-update': 'centernet/centernet-update_r50-caffe_fpn_ms-1x_coco',
     'ddod': 'ddod/ddod_r50_fpn_1x_coco',
     'fcos': 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco',
     'free-anchor': 'free_anchor/freeanchor_r50_fpn_1x_coco',
     'fsaf': 'fsaf/fsaf_r50_fpn_1x_coco',
     'gfl': 'gfl/gfl_r50_fpn_1x_coco',
+    'nas-fcos': 'nas_fcos/nas-fcos_r50-caffe_fpn_nashead-gn-head_4xb4-1x_coco',
     'paa': 'paa/paa_r50_fpn_1x_coco',
     'retinanet': 'retinanet/retinanet_r50_fpn_1x_coco',
     'rtmdet': 'rtmdet/rtmdet_tiny_8xb32-300e_coco',
+    'ssd': 'ssd/ssd300_coco',
     'tood': 'tood/tood_r50_fpn_1x_coco',
     'tood-anchor-based': 'tood/tood_r50_fpn_anchor-based_1x_coco',
     'vfnet': 'vfnet/vfnet_r50_fpn_1x_coco',
@@ -76,6 +79,10 @@ def build(name):
         if part != 'backbone':
             narrow(value)
     neck.in_channels = list(CHANNELS[-maps:]) if maps > 1 else CHANNELS[-1]
+    if neck.type == 'SSDNeck':
+        neck.update(level_strides=(2,) * 4, level_paddings=(1,) * 4)
+        neck.out_channels = [*neck.in_channels, 32, 16, 16, 8]
+        config.bbox_head.update(type='mmghost.SSDHead', in_channels=neck.out_channels)
     config.backbone = dict(
         type='mmghost.GhostNetV2', widen_factor=0.25, out_indices=tuple(range(5 - maps, 5))
     )
@@ -91,6 +98,8 @@ def build(name):
                 value.copy_(torch.randn(value.shape) * (1.5 / value[0].numel()) ** 0.5)
             elif 'cls' in key and key.endswith('bias'):
                 value.copy_(torch.randn(value.shape) / 2 - 1)
+            elif 'l2_norm' in key:  # else whatever was in memory
+                value.fill_(2)
     return model
 
 
@@ -100,7 +109,8 @@ def test_finds_what_mmdet_finds(name):
     size = (320, 384)
     images = torch.randn(2, 3, *size)
     shapes = dict.fromkeys(('img_shape', 'ori_shape', 'pad_shape', 'batch_input_shape'), size)
-    samples = [DetDataSample(metainfo=dict(shapes, scale_factor=(1.0, 1.0))) for _ in images]
+    shapes.update(scale_factor=(1.0, 1.0), border=(0, size[0], 0, size[1]))
+    samples = [DetDataSample(metainfo=shapes) for _ in images]
     with torch.no_grad():
         expected = model.predict(images, deepcopy(samples), rescale=False)
         outputs = whole_model(deepcopy(model), 'detection')(images)
