@@ -1,4 +1,4 @@
-"""Write docs/comparison.md and docs/images/learning_curves.png from our results."""
+"""Write docs/comparison.md and its figures from our results."""
 
 from functools import cache
 from statistics import median
@@ -10,6 +10,7 @@ from mmengine.fileio import load
 
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
+from .benchmark.report import spread
 from .results import (
     COMPARISON,
     FOLDER,
@@ -26,10 +27,15 @@ COMMAND = 'python -m research.reproduce'
 HEADINGS = dict(top1='top-1, %', mIoU='mIoU, %', AP='box AP', AP50='AP50')
 PAGE = ROOT / 'docs' / 'comparison.md'
 CURVES = ROOT / 'docs' / 'images' / 'learning_curves.png'
+HEADS = ROOT / 'docs' / 'images' / 'heads.png'
+#: The runtime whose times are given
+RUNTIME = 'onnxruntime'
 
 
 def read_comparison(results=RESULTS):
     """list[dict]: The tables of comparison.yml, each row with its ``runs`` of a folder.
+
+    Where a table has ``times``, a row also has the ``milliseconds`` of an image.
 
     Raises:
         FileNotFoundError: If there are none.
@@ -38,9 +44,20 @@ def read_comparison(results=RESULTS):
     if not runs:
         raise FileNotFoundError(f'{results} has no results: `{COMMAND}` makes them.')
     for table in tables:
+        times = _milliseconds(table['times']) if 'times' in table else {}
         for row in table['rows']:
-            row['runs'] = runs_of(row, runs)
+            row.update(runs=runs_of(row, runs), milliseconds=times.get(row['config']))
     return tables
+
+
+def _milliseconds(name):
+    """dict[str, float]: The medians of a file of research.benchmark, by config."""
+    (setting,) = load(ROOT / name)['settings']
+    return {
+        result['model']: 1e3 * spread(result['seconds']).median
+        for result in setting['results']
+        if result['form'] == RUNTIME
+    }
 
 
 def _counts():
@@ -81,7 +98,9 @@ def _budget(name):
 def _table(table, counts):
     columns, against = table['columns'], table.get('against')
     reference = next((row for row in table['rows'] if row['name'] == against), None)
-    heads = ['system', 'parameters', 'multiply-adds', *(HEADINGS[name] for name in columns)]
+    heads = ['system', 'parameters', 'multiply-adds']
+    heads += [f'ms in {RUNTIME}'] if 'times' in table else []
+    heads += [HEADINGS[name] for name in columns]
     if reference:
         heads.append(f'{HEADINGS[columns[0]]}: difference from {against}')
     heads += ['seeds', 'minutes a run']
@@ -91,6 +110,7 @@ def _table(table, counts):
         cells = [
             f'[{row["name"]}](../{row["config"]})',
             *counts[row['config']],
+            *([f'{row["milliseconds"]:.2f}'] if 'times' in table else []),
             *(_text(one) if one else '' for one in found.values()),
         ]
         if reference:
@@ -102,7 +122,8 @@ def _table(table, counts):
         cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']
         rows.append(cells)
     budgets = list(dict.fromkeys(_budget(row['config']) for row in table['rows']))
-    intro = f'The like of {table["of"]}. Budget: {"; ".join(budgets)}.'
+    like = f'The like of {table["of"]}. ' if 'of' in table else ''
+    intro = f'{like}Budget: {"; ".join(budgets)}.'
     lines = [f'## {table["title"]}', '', intro, '', *markdown_table(heads, rows), '']
     clear = [f'{name} ({text})' for name, (text, is_clear) in outcomes.items() if is_clear]
     if clear:
@@ -174,6 +195,26 @@ def draw_learning_curves(tables):
     return figure
 
 
+def draw_heads(tables):
+    """Draw what heads find over the time of an image, a panel for each table with times."""
+    timed = [table for table in tables if 'times' in table]
+    figure = Figure(figsize=(5 * len(timed), 3.6), layout='constrained')
+    for place, table in enumerate(timed, 1):
+        axes = figure.add_subplot(1, len(timed), place)
+        column = table['columns'][0]
+        for row in table['rows']:
+            found = summarise_runs(row['runs'], column)
+            if found:
+                point = row['milliseconds'], found.mean
+                axes.errorbar(*point, yerr=found.deviation, marker='o', capsize=3)
+                axes.annotate(row['name'], point, (6, 4), textcoords='offset points', fontsize=7)
+        axes.set_title(table['title'], fontsize=9)
+        axes.set(xscale='log', xlabel=f'ms in {RUNTIME}', ylabel=HEADINGS[column])
+        axes.grid(alpha=0.3, which='both')
+        axes.margins(x=0.25)
+    return figure
+
+
 def main():
     parser = ArgumentParser(description=__doc__)
     results = "our runs (default: mmghost's research/results/)"
@@ -181,7 +222,8 @@ def main():
     args = parser.parse_args()
     with one_line_errors():
         tables = read_comparison(args.results)
-    draw_learning_curves(tables).savefig(CURVES, dpi=110, metadata=dict(Software=None))
+    for draw, file in ((draw_learning_curves, CURVES), (draw_heads, HEADS)):
+        draw(tables).savefig(file, dpi=110, metadata=dict(Software=None))
     rewrite(PAGE, sections(tables))
 
 
