@@ -50,10 +50,10 @@ def main():
     args = parse_args()
     with one_line_errors():
         report = export_model(**vars(args))
-    print(
-        f'{args.file}: input {"x".join(map(str, report.shape))}, differs from PyTorch by '
-        f'{report.difference:.1e} on {report.image}'
-    )
+    checked = 'written, but not run'
+    if report.difference is not None:
+        checked = f'differs from PyTorch by {report.difference:.1e} on {report.image}'
+    print(f'{args.file}: input {"x".join(map(str, report.shape))}, {checked}')
 
 
 if __name__ == '__main__':

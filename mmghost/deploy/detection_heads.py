@@ -157,8 +157,8 @@ def read_gfl(head, maps, size):
     """Read GFL's, whose offsets are the means of distributions."""
     strides = head.prior_generator.strides
     for priors, stride, scores, distributions in zip(_priors(head, maps[0]), strides, *maps):
-        offsets = head.integral(distributions.permute(0, 2, 3, 1)) * stride[0]
-        offsets = offsets.view(len(scores), -1, 4)
+        weights = flat(distributions, 4, head.reg_max + 1).softmax(-1)
+        offsets = (weights * head.integral.project).sum(-1) * stride[0]
         boxes = _decode(head, head.anchor_center(priors), offsets, size)
         yield Level(boxes, _scores(head, scores))
 

@@ -30,11 +30,14 @@ from .whole_model import whole_model
 
 
 class Report(NamedTuple):
-    """What was exported: the input's shape, and how far the file's outputs are from PyTorch's."""
+    """What was exported: the input's shape, and how far the file's outputs are from PyTorch's.
+
+    The difference is None of a format that is not run after it is written.
+    """
 
     shape: tuple
     image: str
-    difference: float
+    difference: float | None
 
 
 def export_model(
@@ -58,7 +61,7 @@ def export_model(
         config (str | Path): A detection, segmentation or classification config.
         checkpoint (str | Path): Its checkpoint.
         file (str | Path): The file to write; it appears whole or not at all.
-        format (str): One of 'onnx', 'openvino', 'litert', 'ncnn', 'torch-export'.
+        format (str): One of 'onnx', 'openvino', 'litert', 'ncnn', 'coreml', 'torch-export'.
         shape (tuple[int], optional): Height and width of the input, by default those of the
             config's test images.
         dynamic (Sequence[str]): What may differ: any of 'batch' and 'size'. Defaults to ().
@@ -95,7 +98,9 @@ def export_model(
     size = as_pair('shape', shape, 1) if shape else None
     model_input = ModelInput(config, model, normalize_inside, size)
     meta = load_whole_model(model, checkpoint)
-    suppress = dict(litert=suppress_in_steps, ncnn=None).get(format, suppress_by_operator)
+    suppress = dict(litert=suppress_in_steps, ncnn=None, coreml=None).get(
+        format, suppress_by_operator
+    )
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
     copied = deepcopy(model)
     original = whole_model(copied, **options)
@@ -106,13 +111,17 @@ def export_model(
     exported = whole_model(model, suppress=suppress, target=target, **options)
     image, source = model_input.example()
     check_size(original, copied, image)
-    if isinstance(exported, RawDetector):
-        metadata['suppression'] = exported.describe(image)
+    plain = exported.model if normalize_inside else exported
+    if isinstance(plain, RawDetector):
+        metadata['suppression'] = plain.describe(image)
     with draft_of(file) as draft:
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
             quantize(draft, model_input.calibration(int8))
-        check = partial(_check, load_exported(draft), original, task)
+        loaded = load_exported(draft)
+        if not FORMATS[format].COMPARED:
+            return Report(tuple(image.shape), source, None)
+        check = partial(_check, loaded, original, task)
         tolerances = [float('inf')] * 2 if int8 else [TOLERANCE, EDGES_TOLERANCE]
         apart = check(tolerances[0], image, source)
         if dynamic:

@@ -9,6 +9,8 @@ from .detection_heads import Level, find_reader
 from .detectors import check_suppression, choose, drop, join, test_cfgs
 from .suppression import suppress_by_operator
 
+_ALONE = 'has no boxes that can be dropped after a file'
+
 
 class RawDetector(nn.Module):
     """A single-stage detector up to all boxes, decoded, and their scores.
@@ -26,20 +28,20 @@ class RawDetector(nn.Module):
             suppression.
     """
 
-    output_names = None
+    output_names = ('boxes', 'scores', 'factors')  # the last not of all heads
 
     def __init__(self, model):
         from mmdet.models import SingleStageDetector
 
         super().__init__()
         if not isinstance(model, SingleStageDetector):
-            raise ValueError(f'{type(model).__name__} is not for ncnn: it has more than one stage.')
+            raise ValueError(f'{type(model).__name__} {_ALONE}: it has more than one stage.')
         replace_deformable(model)
         self.model = model
         self.read = find_reader(model.bbox_head)
         (cfg,) = test_cfgs(model)
         if 'nms' not in cfg:
-            raise ValueError(f'{type(model.bbox_head).__name__} drops no boxes, which ncnn needs.')
+            raise ValueError(f'{type(model.bbox_head).__name__} {_ALONE}: it drops none.')
         check_suppression(cfg)
 
     def _levels(self, image, size):
@@ -69,12 +71,30 @@ class RawDetector(nn.Module):
         voting = getattr(self.model.bbox_head, 'with_score_voting', False)
         if voting or levels[0].labels is not None:
             name = type(self.model.bbox_head).__name__
-            raise ValueError(f'{name} finds boxes in a way that is not written for ncnn.')
+            raise ValueError(f'{name} {_ALONE}: they vote, or have one class each.')
         clipped = all((level.boxes <= 1).all() for level in levels)
         return dict(
             levels=[[level.boxes.shape[1], level.count] for level in levels],
             clipped=list(image.shape[2:]) if clipped else None,
         )
+
+
+class Suppressed:
+    """The exported file of a :class:`RawDetector`, with the boxes dropped after it.
+
+    Args:
+        exported (Callable): See :func:`mmghost.deploy.runtimes.load_exported`.
+    """
+
+    output_names = ['boxes', 'scores', 'labels']
+
+    def __init__(self, exported):
+        self.exported = exported
+        self.metadata = exported.metadata
+        self.input_shape = exported.input_shape
+
+    def __call__(self, image):
+        return suppress_raw(self.exported(image), self.metadata)
 
 
 def suppress_raw(outputs, metadata):

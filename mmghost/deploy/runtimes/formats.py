@@ -8,16 +8,19 @@ from mmghost.utils.inputs import check_input
 from mmghost.utils.outputs import check_folder
 
 from ..draft import draft_of
-from . import litert, ncnn_runtime, onnx_runtime, openvino_runtime, torch_export
+from ..raw_detector import Suppressed
+from . import coreml, litert, ncnn_runtime, onnx_runtime, openvino_runtime, torch_export
 from .common import AXES, require_exporting_torch
 
 #: What there is for each format: a module with SUFFIX, TARGET (its deploy form), BESIDE
-#: (suffixes of more files), DYNAMIC, ``require_packages``, ``write`` and ``Exported``.
+#: (suffixes of more files), DYNAMIC, COMPARED (whether a file is run once it is written, and
+#: compared with PyTorch), ``require_packages``, ``write`` and ``Exported``.
 FORMATS = {
     'onnx': onnx_runtime,
     'openvino': openvino_runtime,
     'litert': litert,
     'ncnn': ncnn_runtime,
+    'coreml': coreml,
     'torch-export': torch_export,
 }
 
@@ -93,9 +96,11 @@ def load_exported(file, threads=None):
     by_suffix = {runtime.SUFFIX: runtime for runtime in FORMATS.values()}
     if file.suffix not in by_suffix:
         raise ValueError(f'an exported file ends in one of {", ".join(by_suffix)}, not as {file}.')
-    check_input(file)
+    if not file.is_dir():  # as Core ML's packages are
+        check_input(file)
     if threads is not None:
         check_int('threads', threads, 1)
     runtime = by_suffix[file.suffix]
     runtime.require_packages(to_export=False)
-    return runtime.Exported(file, threads)
+    exported = runtime.Exported(file, threads)
+    return Suppressed(exported) if 'suppression' in exported.metadata else exported

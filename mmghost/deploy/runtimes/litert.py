@@ -11,6 +11,7 @@ SUFFIX = '.tflite'
 TARGET = 'litert'
 BESIDE = ()
 DYNAMIC = ()
+COMPARED = True
 
 
 def require_packages(to_export=True):

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from ..raw_detector import suppress_raw
 from .common import KEY, quiet, require
 
 SUFFIX = '.param'
@@ -18,6 +17,7 @@ TARGET = 'ncnn'
 #: The weights, and what ncnn's files have no place for: our metadata, shapes and names
 BESIDE = ('.bin', '.json')
 DYNAMIC = ()
+COMPARED = True
 
 
 def require_packages(to_export=True):
@@ -56,10 +56,7 @@ def _check_layers(param):
 
 
 class Exported:
-    """ncnn's files in ncnn on the CPU, in single precision, one image at a time.
-
-    A detector's boxes are dropped here, after the file.
-    """
+    """ncnn's files in ncnn on the CPU, in single precision, one image at a time."""
 
     def __init__(self, file, threads=None):
         import ncnn
@@ -77,8 +74,6 @@ class Exported:
         # With the number of images, which ncnn mostly leaves out
         self.shapes = about['outputs']
         self.output_names = list(self.shapes)
-        if 'suppression' in self.metadata:
-            self.output_names = ['boxes', 'scores', 'labels']
 
     def __call__(self, image):
         import ncnn
@@ -86,8 +81,7 @@ class Exported:
         extractor = self.net.create_extractor()
         (single,) = image
         extractor.input('image', ncnn.Mat(np.ascontiguousarray(single)).clone())
-        found = [
+        return [
             np.array(extractor.extract(name)[1]).reshape(shape)
             for name, shape in self.shapes.items()
         ]
-        return suppress_raw(found, self.metadata) if 'suppression' in self.metadata else found

@@ -13,6 +13,7 @@ SUFFIX = '.onnx'
 TARGET = 'onnxruntime'
 BESIDE = ()
 DYNAMIC = ('batch', 'size')
+COMPARED = True
 AXIS_NAMES = {0: 'batch', 2: 'height', 3: 'width'}
 _WEIGHTED = ('Conv', 'Gemm', 'MatMul')
 

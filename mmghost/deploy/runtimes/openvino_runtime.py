@@ -15,6 +15,7 @@ SUFFIX = '.xml'
 TARGET = 'openvino'
 BESIDE = ('.bin',)
 DYNAMIC = ('batch', 'size')
+COMPARED = True
 #: The convolutions that work on blocks of 16 channels, by the type of their operation
 _IN_BLOCKS = dict(
     Convolution='cpu:jit_avx512_1x1,cpu:jit_avx512', GroupConvolution='cpu:jit_avx512_dw'

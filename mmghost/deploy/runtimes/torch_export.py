@@ -11,6 +11,7 @@ SUFFIX = '.pt2'
 TARGET = 'torch'
 BESIDE = ()
 DYNAMIC = ('batch', 'size')
+COMPARED = True
 
 
 def require_packages(to_export=True):
