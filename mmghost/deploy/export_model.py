@@ -28,6 +28,10 @@ from .runtimes.onnx_runtime import quantize
 from .suppression import suppress_by_operator, suppress_in_steps
 from .whole_model import whole_model
 
+#: How detectors drop boxes, where not by an operator in the file. MNN's way through it cannot be
+#: relied on: of the demo's detector, some times that it is loaded, it keeps boxes too many
+SUPPRESS = dict(litert=suppress_in_steps, ncnn=None, coreml=None, mnn=None)
+
 
 class Report(NamedTuple):
     """What was exported: the input's shape, and how far the file's outputs are from PyTorch's.
@@ -61,7 +65,8 @@ def export_model(
         config (str | Path): A detection, segmentation or classification config.
         checkpoint (str | Path): Its checkpoint.
         file (str | Path): The file to write; it appears whole or not at all.
-        format (str): One of 'onnx', 'openvino', 'litert', 'ncnn', 'coreml', 'torch-export'.
+        format (str): One of 'onnx', 'openvino', 'litert', 'ncnn', 'coreml', 'mnn',
+            'torch-export'.
         shape (tuple[int], optional): Height and width of the input, by default those of the
             config's test images.
         dynamic (Sequence[str]): What may differ: any of 'batch' and 'size'. Defaults to ().
@@ -98,9 +103,7 @@ def export_model(
     size = as_pair('shape', shape, 1) if shape else None
     model_input = ModelInput(config, model, normalize_inside, size)
     meta = load_whole_model(model, checkpoint)
-    suppress = dict(litert=suppress_in_steps, ncnn=None, coreml=None).get(
-        format, suppress_by_operator
-    )
+    suppress = SUPPRESS.get(format, suppress_by_operator)
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
     copied = deepcopy(model)
     original = whole_model(copied, **options)

@@ -9,7 +9,7 @@ from mmghost.utils.outputs import check_folder
 
 from ..draft import draft_of
 from ..raw_detector import Suppressed
-from . import coreml, litert, ncnn_runtime, onnx_runtime, openvino_runtime, torch_export
+from . import coreml, litert, mnn, ncnn_runtime, onnx_runtime, openvino_runtime, torch_export
 from .common import AXES, require_exporting_torch
 
 #: What there is for each format: a module with SUFFIX, TARGET (its deploy form), BESIDE
@@ -21,6 +21,7 @@ FORMATS = {
     'litert': litert,
     'ncnn': ncnn_runtime,
     'coreml': coreml,
+    'mnn': mnn,
     'torch-export': torch_export,
 }
 

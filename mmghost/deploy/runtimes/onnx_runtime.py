@@ -35,7 +35,7 @@ def to_onnx(module, example, dynamic, text, output_names):
             program,
             dynamo=True,
             input_names=['image'],
-            output_names=output_names or [f'output_{index}' for index in range(count)],
+            output_names=(output_names or [f'output_{index}' for index in range(count)])[:count],
             verbose=False,
         )
     model = translated.model_proto

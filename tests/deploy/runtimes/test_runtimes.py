@@ -11,7 +11,7 @@ from mmghost.deploy import to_deploy_form
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 from mmghost.layers import DFCAttention, MobileViTAttention
 
-NOT_SET_UP = dict(litert='litert_torch', ncnn='pnnx')
+NOT_SET_UP = dict(litert='litert_torch', ncnn='pnnx', mnn='MNN')
 #: Those that this system runs
 COMPARED = [name for name, runtime in FORMATS.items() if runtime.COMPARED]
 METADATA = dict(task='nothing', classes=['Hemd', 'Tür', '靴'], mean=[1.5, 2.0])
@@ -155,6 +155,7 @@ def test_mistakes_are_named(error, message, options, tmp_path):
         ('litert', 'ai_edge_litert', 'litert'),
         ('ncnn', 'ncnn', 'ncnn'),
         ('coreml', 'coremltools', 'coreml'),
+        ('mnn', 'MNN', 'mnn'),
     ],
 )
 def test_missing_package_is_named(format, package, extra, tmp_path, monkeypatch):
