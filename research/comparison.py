@@ -77,10 +77,13 @@ def _text(summary):
 
 
 def _difference(summary, other):
-    """Tell two means' difference with its standard error, and whether it is twice that or more."""
+    """Tell two means' difference with its standard error, and whether it is more than twice that.
+
+    Of one seed there is no error, and it is None whether it is.
+    """
     value = summary.mean - other.mean
     if None in (summary.deviation, other.deviation):
-        return f'{value:+.2f}', False
+        return f'{value:+.2f}', None
     error = sum(one.deviation**2 / len(one.values) for one in (summary, other)) ** 0.5
     return f'{value:+.2f} ± {error:.2f}', abs(value) > 2 * error
 
@@ -129,7 +132,7 @@ def _table(table, counts):
     if clear:
         told = f'More than twice its error is the difference from {against} of {", ".join(clear)}.'
         lines += [told, '']
-    elif outcomes:
+    elif any(is_clear is False for _, is_clear in outcomes.values()):
         lines += [f'No difference from {against} is more than twice its error.', '']
     return lines
 

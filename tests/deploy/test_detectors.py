@@ -162,7 +162,7 @@ def test_exported_for_any_size(name, tmp_path):
 
 @pytest.mark.slow
 @exports
-@pytest.mark.parametrize('name', ['paa', 'vfnet', 'mask-rcnn'])
+@pytest.mark.parametrize('name', ['gfl', 'paa', 'vfnet', 'mask-rcnn'])
 def test_exported_to_onnx(name, tmp_path):
     assert_exported(name, 'onnx', [], [(320, 384)], tmp_path)
 

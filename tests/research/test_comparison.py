@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.fileio import load
 
 from research import comparison
-from research.comparison import draw_learning_curves, read_comparison, sections
+from research.comparison import draw_heads, draw_learning_curves, read_comparison, sections
 from research.results import COMPARISON, METRICS, summarise_runs
 
 TABLES = load(COMPARISON)
@@ -38,6 +38,7 @@ def test_page_is_of_the_results(tmp_path, monkeypatch):
     page.write_text('# The head\n\n## A section\n')
     monkeypatch.setattr(comparison, 'PAGE', page)
     monkeypatch.setattr(comparison, 'CURVES', curves)
+    monkeypatch.setattr(comparison, 'HEADS', tmp_path / 'heads.png')
     monkeypatch.setattr(sys, 'argv', ['comparison'])
     comparison.main()
     head, written = page.read_text().split('\n', 1)
@@ -100,3 +101,44 @@ def test_pretrained_differs_in_the_weights_only(row):
     pretrained = Config.fromfile(ROOT / row['config']).to_dict()
     scratch = Config.fromfile(ROOT / row['config'].replace('-pretrained', '')).to_dict()
     assert set(difference(scratch, pretrained)) == {'.model.backbone.init_cfg', '.weights'}
+
+
+RECIPE = [
+    'train_dataloader',
+    'val_dataloader',
+    'val_evaluator',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'custom_hooks',
+    'runner_type',
+    'randomness',
+]
+
+
+@pytest.mark.parametrize('table', TABLES[-2:], ids=lambda table: table['table'])
+def test_heads_differ_in_the_model_only(table):
+    first, *others = (Config.fromfile(ROOT / row['config']).to_dict() for row in table['rows'])
+    for config in others:
+        for key in RECIPE:
+            assert not [
+                path
+                for path in difference(first[key], config[key])
+                if not path.endswith('._scope_')
+            ], key
+
+
+def test_heads_are_drawn_over_their_times(tmp_path):
+    table = TABLES[-2]
+    write_runs(tmp_path, table, [(40.0, 42.0), (35.0,)], 'AP')
+    tables = read_comparison(tmp_path)
+    times = {row['name']: row['milliseconds'] for row in tables[-2]['rows']}
+    assert all(0.1 < value < 1000 for value in times.values())
+    detection, segmentation = draw_heads(tables).axes
+    drawn = {text.get_text(): text.xy for text in detection.texts}
+    assert drawn == {
+        "YOLOv3, the papers'": (times["YOLOv3, the papers'"], 41.0),
+        'YOLOv3, 64 channels': (times['YOLOv3, 64 channels'], 35.0),
+    }
+    assert not segmentation.texts
+    assert f'| {times["SSDLite"]:.2f} |' in '\n'.join(sections(tables))
