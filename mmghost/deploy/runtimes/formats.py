@@ -97,8 +97,8 @@ def load_exported(file, threads=None):
     by_suffix = {runtime.SUFFIX: runtime for runtime in FORMATS.values()}
     if file.suffix not in by_suffix:
         raise ValueError(f'an exported file ends in one of {", ".join(by_suffix)}, not as {file}.')
-    if not file.is_dir():  # as Core ML's packages are
-        check_input(file)
+    # Core ML's is a folder
+    check_input(file / 'Manifest.json' if file.suffix == coreml.SUFFIX else file)
     if threads is not None:
         check_int('threads', threads, 1)
     runtime = by_suffix[file.suffix]

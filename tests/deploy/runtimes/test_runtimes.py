@@ -169,6 +169,8 @@ def test_missing_package_is_named(format, package, extra, tmp_path, monkeypatch)
 def test_loading_names_mistakes(tmp_path):
     with pytest.raises(FileNotFoundError, match='there is no file'):
         load_exported(tmp_path / 'absent.onnx')
+    with pytest.raises(FileNotFoundError, match='there is no file .*absent.mlpackage'):
+        load_exported(tmp_path / 'absent.mlpackage')
     with pytest.raises(ValueError, match=r'ends in one of \.onnx, \.xml, \.tflite, \.param, '):
         load_exported(tmp_path / 'epoch_3.pth')
     (tmp_path / 'there.onnx').touch()
