@@ -1,5 +1,5 @@
-# Fashion scenes (demo/README.md) for any segmentor of mmseg, with a short training on a CPU.
-# A config takes what it needs of `scenes` in place of what its other base has.
+# Fashion scenes (demo/README.md) for any segmentor of mmseg, with a short training on a CPU:
+# `locals().update(_base_.scenes)` in a config that has another base too
 metainfo = dict(
     classes=(
         'background',
@@ -29,12 +29,37 @@ metainfo = dict(
     ],
 )
 scenes_root = 'data/fashion_scenes'
-crop_size = (96, 96)
+scenes_crop = (96, 96)
+# Most pixels are background
+scenes_head = dict(
+    num_classes=11,
+    norm_cfg=dict(type='BN'),
+    loss_decode=dict(class_weight=[0.2] + [1.0] * 10),
+)
+validation = dict(
+    batch_size=8,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='BaseSegDataset',
+        _scope_='mmseg',
+        data_root=scenes_root,
+        metainfo=metainfo,
+        data_prefix=dict(img_path='images/validation', seg_map_path='annotations/validation'),
+        pipeline=[
+            dict(type='LoadImageFromFile', _scope_='mmseg'),
+            # Photographs to the scenes' size
+            dict(type='Resize', _scope_='mmseg', scale=(128, 128), keep_ratio=True),
+            dict(type='LoadAnnotations', _scope_='mmseg'),
+            dict(type='PackSegInputs', _scope_='mmseg'),
+        ],
+    ),
+)
 
 scenes = dict(
-    crop_size=crop_size,
-    class_weight=[0.2] + [1.0] * 10,  # most pixels are background
     train_dataloader=dict(
+        _delete_=True,
         batch_size=8,
         num_workers=2,
         persistent_workers=True,
@@ -48,33 +73,16 @@ scenes = dict(
             pipeline=[
                 dict(type='LoadImageFromFile', _scope_='mmseg'),
                 dict(type='LoadAnnotations', _scope_='mmseg'),
-                dict(type='RandomCrop', _scope_='mmseg', crop_size=crop_size),
+                dict(type='RandomCrop', _scope_='mmseg', crop_size=scenes_crop),
                 dict(type='RandomFlip', _scope_='mmseg', prob=0.5),
                 dict(type='PackSegInputs', _scope_='mmseg'),
             ],
         ),
     ),
-    val_dataloader=dict(
-        batch_size=8,
-        num_workers=2,
-        persistent_workers=True,
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(
-            type='BaseSegDataset',
-            _scope_='mmseg',
-            data_root=scenes_root,
-            metainfo=metainfo,
-            data_prefix=dict(img_path='images/validation', seg_map_path='annotations/validation'),
-            pipeline=[
-                dict(type='LoadImageFromFile', _scope_='mmseg'),
-                # Photographs to the scenes' size
-                dict(type='Resize', _scope_='mmseg', scale=(128, 128), keep_ratio=True),
-                dict(type='LoadAnnotations', _scope_='mmseg'),
-                dict(type='PackSegInputs', _scope_='mmseg'),
-            ],
-        ),
-    ),
+    val_dataloader=dict(_delete_=True, **validation),
+    test_dataloader=dict(_delete_=True, **validation),
     optim_wrapper=dict(
+        _delete_=True,
         type='OptimWrapper',
         optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05),
         clip_grad=None,
@@ -83,12 +91,15 @@ scenes = dict(
         dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
         dict(type='CosineAnnealingLR', by_epoch=True, T_max=4, convert_to_iter_based=True),
     ],
-    train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=4, val_interval=4),
+    train_cfg=dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=4, val_interval=4),
     default_hooks=dict(
         logger=dict(interval=50),
         checkpoint=dict(by_epoch=True, interval=1),
     ),
     log_processor=dict(by_epoch=True),
+    runner_type='mmghost.ResumableRunner',
     custom_hooks=[dict(type='mmghost.ChannelsLastHook')],
+    randomness=dict(seed=0),
+    auto_scale_lr=dict(enable=False, base_batch_size=8),
 )
-del scenes_root, crop_size
+del scenes_root, validation

@@ -14,18 +14,4 @@ model = dict(
         ),
     )
 )
-
-train_dataloader = dict(_delete_=True, **_base_.scenes.train_dataloader)
-val_dataloader = dict(_delete_=True, **_base_.scenes.val_dataloader)
-test_dataloader = val_dataloader
-val_evaluator = dict(_delete_=True, **_base_.scenes.val_evaluator)
-test_evaluator = val_evaluator
-
-runner_type = 'mmghost.ResumableRunner'
-train_cfg = dict(_delete_=True, **_base_.scenes.train_cfg)
-optim_wrapper = dict(_delete_=True, **_base_.scenes.optim_wrapper)
-param_scheduler = _base_.scenes.param_scheduler
-default_hooks = _base_.scenes.default_hooks
-custom_hooks = _base_.scenes.custom_hooks
-randomness = dict(seed=0)
-auto_scale_lr = dict(base_batch_size=8)
+locals().update(_base_.scenes)

@@ -9,4 +9,5 @@ scenes = dict(
         dict(type='CosineAnnealingLR', by_epoch=True, T_max=4, convert_to_iter_based=True),
     ],
     default_hooks=dict(logger=dict(interval=50), checkpoint=dict(interval=1, max_keep_ckpts=1)),
+    auto_scale_lr=dict(base_batch_size=8),
 )
