@@ -55,6 +55,17 @@ def blocks(language):
     return list(found.values())
 
 
+def program(first):
+    """Return the block of any language whose first line has ``first`` in it."""
+    (found,) = {
+        content
+        for text in PAGES.values()
+        for _, content in _FENCED.findall(text)
+        if first in content.splitlines()[0]
+    }
+    return found
+
+
 def languages():
     """Return the languages of all blocks."""
     return {kind for text in PAGES.values() for kind, _ in _FENCED.findall(text)}

@@ -127,13 +127,14 @@ def test_channels_are_those_of_the_networks():
 
 # ----------------------------------------------------------------------------------------- python
 
+DETECT = '"""Print what an exported detector finds: detect.py detector'
 ELSEWHERE = {
     'pip install .': 'tests/test_package.py::test_mim_finds_an_installed_wheel',
     'from importlib.metadata': 'tests/test_package.py::test_configs_of_an_installed_wheel',
     'import mmghost\nfrom mmdet.apis': 'tests/inference/test_predict.py::'
     'test_the_packages_inferencers_as_documented',
-    '"""Print what an exported detector finds': 'tests/deploy/test_export_model.py::'
-    'test_script_of_the_docs_needs_no_torch',
+    f'{DETECT}.onnx': 'tests/deploy/test_export_model.py::test_script_of_the_docs_needs_no_torch',
+    f'{DETECT}.param': 'tests/deploy/test_phones.py::test_programs_of_the_docs',
 }
 PYTHON = [block for block in blocks('python') if not block.text.startswith(tuple(ELSEWHERE))]
 SNIPPETS = [block for block in PYTHON if block.text.startswith('_base_')]

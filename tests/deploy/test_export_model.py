@@ -1,4 +1,3 @@
-import re
 import subprocess
 import sys
 
@@ -6,7 +5,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from helpers import ROOT, exports
+from documents import program
+from helpers import exports
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
@@ -294,9 +294,7 @@ sys.meta_path.insert(0, Nothing())
 def test_script_of_the_docs_needs_no_torch(detector, load_demo, scenes, tmp_path):
     from mmdet.apis import inference_detector
 
-    page = (ROOT / 'docs' / 'deploy.md').read_text()
-    (script,) = re.findall(r'```python\n("""Print.*?)```', page, re.DOTALL)
-    (tmp_path / 'detect.py').write_text(BLOCK + script)
+    (tmp_path / 'detect.py').write_text(BLOCK + program('detect.py detector.onnx'))
     picture = sorted(scenes.glob('images/validation/*.jpg'))[0]
     command = [sys.executable, str(tmp_path / 'detect.py'), str(detector), str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

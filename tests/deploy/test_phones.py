@@ -1,12 +1,18 @@
 """The formats of phones: ncnn, MNN and Core ML."""
 
+import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
-from helpers import exports, randomise
+from documents import program
+from helpers import ROOT, exports, randomise
 
+from demo.__main__ import DEMO_CONFIGS
+from mmghost.checkpoint import find_published
 from mmghost.deploy import to_deploy_form
 from mmghost.deploy.export_model import export_model
 from mmghost.deploy.exported_model import evaluate_exported
@@ -61,6 +67,62 @@ def test_whole_models(format, suffixes, task, demo_files, tmp_path):
     assert metrics
 
 
+def installed(*libraries):
+    """Say whether pkg-config finds libraries and their headers."""
+    command = shutil.which('pkg-config')
+    return command and not subprocess.run([command, '--exists', *libraries]).returncode
+
+
+def compiled(source, folder):
+    """Compile a C++ program with ncnn and return its command."""
+    (folder / 'detect.cpp').write_text(source)
+    flags = subprocess.check_output(['pkg-config', '--cflags', '--libs', 'ncnn'], text=True).split()
+    words = ['-O2', '-Wall', '-Werror', 'detect.cpp', '-o', 'detect', '-fopenmp', *flags]
+    subprocess.run(['g++', *words], cwd=folder, check=True)
+    return [folder / 'detect']
+
+
+@NCNN
+@exports
+@pytest.mark.parametrize(
+    'language',
+    [
+        'python',
+        pytest.param(
+            'c++',
+            marks=pytest.mark.skipif(
+                not installed('ncnn', 'nlohmann_json'), reason='ncnn or its headers not installed'
+            ),
+        ),
+    ],
+)
+def test_programs_of_the_docs(language, tmp_path):
+    from mmdet.apis import inference_detector, init_detector
+
+    if language == 'python':
+        (tmp_path / 'detect.py').write_text(program('detect.py detector.param'))
+        command = [sys.executable, tmp_path / 'detect.py']
+    else:
+        source = program('// Print what an exported detector finds')
+        assert source.count('\n') < 120
+        command = compiled(source, tmp_path)
+    config = DEMO_CONFIGS['det']
+    checkpoint = find_published(config, ROOT / 'checkpoints')
+    file, picture = tmp_path / 'detector.param', ROOT / 'demo' / 'scene.jpg'
+    export_model(config, checkpoint, file, 'ncnn')
+    found = subprocess.check_output([*command, file, picture], text=True).splitlines()
+
+    model = init_detector(str(config), str(checkpoint), device='cpu')
+    expected = inference_detector(model, str(picture)).pred_instances
+    expected = expected[expected.scores >= 0.3]
+    assert len(found) == len(expected) > 3
+    for line, wanted in zip(found, expected):
+        name, score, *box = line.rsplit(' ', 5)
+        assert name == model.dataset_meta['classes'][wanted.labels]
+        assert float(score) == pytest.approx(wanted.scores.item(), abs=0.02)
+        assert np.allclose(np.float32(box), wanted.bboxes[0], atol=1)
+
+
 @NCNN
 def test_what_ncnn_does_not_have(demo_files, tmp_path):
     file = tmp_path / 'model.param'
@@ -70,6 +132,8 @@ def test_what_ncnn_does_not_have(demo_files, tmp_path):
         export_model(*demo_files['detection'], file, 'ncnn', normalize_inside=True)
     with pytest.raises(ValueError, match='ncnn has inputs of fixed shape only'):
         export_module(torch.nn.Identity(), torch.ones(1, 1, 2, 2), file, 'ncnn', ['size'])
+    with pytest.raises(ValueError, match='one image at a time, not on 2'):
+        export_module(torch.nn.Identity(), torch.ones(2, 1, 2, 2), file, 'ncnn')
     assert not list(tmp_path.iterdir())
 
 

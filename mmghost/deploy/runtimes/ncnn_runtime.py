@@ -27,6 +27,8 @@ def require_packages(to_export=True):
 def write(module, example, file, dynamic, text, output_names):
     import pnnx
 
+    if len(example) > 1:
+        raise ValueError(f'ncnn runs on one image at a time, not on {len(example)}.')
     shape = ','.join(map(str, example.shape))
     with TemporaryDirectory() as folder, quiet(), torch.no_grad():
         source = Path(folder, 'model.pt')
