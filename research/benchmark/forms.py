@@ -12,7 +12,7 @@ from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
 #: What networks are trained in, where batch norms cannot be folded
 TRAINING_FORMS = ('eager', 'channels_last', 'compile')
 #: The format of each other runtime's files
-RUNTIMES = dict(onnxruntime='onnx', openvino='openvino', litert='litert')
+RUNTIMES = dict(onnxruntime='onnx', openvino='openvino', litert='litert', ncnn='ncnn', mnn='mnn')
 FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
 #: The most that outputs of a form may be off, in parts of the largest
 TOLERANCE = 1e-4
@@ -53,7 +53,7 @@ def prepare(model, form, image, folder, threads):
         kind = RUNTIMES[form]
         module = copy.deepcopy(model.module)
         if model.deploys:
-            module = to_deploy_form(module, form)
+            module = to_deploy_form(module, FORMATS[kind].TARGET)
         file = folder / f'{form}{FORMATS[kind].SUFFIX}'
         export_module(module, image, file, kind)
         run = partial(load_exported(file, threads), image.numpy())

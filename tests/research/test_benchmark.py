@@ -80,12 +80,15 @@ def test_training():
         ('onnxruntime', 'onnxscript'),
         ('openvino', 'openvino'),
         ('litert', 'litert_torch'),
+        ('ncnn', 'pnnx'),
+        ('mnn', 'MNN'),
         ('compile', 'torch'),
     ],
 )
 def test_forms_that_take_long_to_make(form, package):
     pytest.importorskip(package)
-    check_results(run(PAIR[:1], (form,)), [(PAIR[0], form)])
+    batch = 1 if form == 'ncnn' else 2
+    check_results(run(PAIR[:1], (form,), batch=batch), [(PAIR[0], form)])
 
 
 @pytest.mark.parametrize('train', [False, True])
