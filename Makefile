@@ -1,4 +1,5 @@
 # make demo   train, evaluate and draw a detector on real data (sets the environment up first)
+# make demo HEAD=rtmdet-nano   the same with a cheaper and better head than YOLOv3's
 # make demo-seg, demo-cls   the same for a segmentor and a classifier
 # make test   run the test suite (the same)
 # make setup  the environment alone;  make lint  ruff
@@ -25,7 +26,7 @@ setup-onedl: python
 	@$(PYTHON) tools/setup_env.py --stack onedl
 
 demo: setup
-	@$(RUN) -m demo det $(DEMO_OPTIONS)
+	@$(RUN) -m demo det $(if $(HEAD),--head $(HEAD)) $(DEMO_OPTIONS)
 
 demo-seg demo-cls: demo-%: setup
 	@$(RUN) -m demo $* $(DEMO_OPTIONS)

@@ -23,15 +23,20 @@ DEMO_CONFIGS = dict(
     seg=CONFIGS / 'segmentation/ghostnetv2-1.0x-d16_deeplabv3plus_1xb8-4e_fashion-scenes-96x96.py',
     cls=CONFIGS / 'classification/ghostnetv2-1.0x_1xb128-2e_fashion-mnist.py',
 )
+DETECTORS = {
+    'yolov3': DEMO_CONFIGS['det'],
+    'rtmdet-nano': CONFIGS / 'detection/rtmdet-nano_ghostnetv2-1.0x_1xb16-128-3e_fashion-scenes.py',
+}
 PICTURES = dict(det=(draw_detections, 'detections.png'), seg=(draw_masks, 'masks.png'))
 
 
 def parse_args():
     parser = ArgumentParser(description=__doc__)
     parser.add_argument(
-        'task', choices=DEMO_CONFIGS, help='det: YOLOv3, seg: DeepLabV3+, cls: a classifier'
+        'task', choices=DEMO_CONFIGS, help='det: a detector, seg: DeepLabV3+, cls: a classifier'
     )
-    parser.add_argument('--work-dir', help='default: work_dirs/demo-TASK')
+    parser.add_argument('--head', choices=DETECTORS, help="the detector's (default: yolov3)")
+    parser.add_argument('--work-dir', help='default: work_dirs/demo-TASK, with -HEAD if given')
     parser.add_argument('--data-root', help="folder of the data (default: the config's)")
     parser.add_argument('--source', help="folder of Fashion-MNIST's idx files")
     parser.add_argument(
@@ -41,12 +46,15 @@ def parse_args():
         '--val-count', type=int, help='validation images (default: 400 scenes, all articles)'
     )
     parser.add_argument('--epochs', type=int, help="default: the config's")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.head and args.task != 'det':
+        parser.error(f'--head is for det, not for {args.task}')
+    return args
 
 
 def demo_config(args):
     """Config: A demo's, whole, with its options in it."""
-    config = Config.fromfile(DEMO_CONFIGS[args.task])
+    config = Config.fromfile(DETECTORS[args.head] if args.head else DEMO_CONFIGS[args.task])
     for name in ('train_count', 'val_count', 'epochs'):
         if getattr(args, name) is not None:
             check_int(name, getattr(args, name), 1)
@@ -93,11 +101,13 @@ def main_metrics(task, metrics, config):
 def run_demo(args):
     """Prepare the data of a task, train or go on, test, draw and report."""
     config = demo_config(args)
-    work_dir = Path(args.work_dir or f'work_dirs/demo-{args.task}')
+    work_dir = Path(
+        args.work_dir or '-'.join(filter(None, ('work_dirs/demo', args.task, args.head)))
+    )
     init_default_scope(config.default_scope)
     prepare_data(args, config.train_dataloader.dataset.data_root)
     # Whole, as OneDL's mim finds no _base_ = 'mmseg::...'
-    file = work_dir / 'config' / DEMO_CONFIGS[args.task].name
+    file = work_dir / 'config' / Path(config.filename).name
     file.parent.mkdir(parents=True, exist_ok=True)
     config.dump(file)
     # --resume without a value, which mmseg's tool does not take: from the newest checkpoint, if any

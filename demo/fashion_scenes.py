@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import mmcv
 import numpy as np
+from pycocotools import mask as coco_mask
 from rich.progress import track
 
 from mmghost.utils import check_int
@@ -124,11 +125,13 @@ def _make_split(folder, split, images, labels, count, size, seed):
         classes = np.zeros(len(CLASSES) + 1, np.uint8)
         for instance, label in found:
             classes[instance] = label + 1
-            visible = (instances == instance).astype(np.uint8)
+            visible = np.asfortranarray(instances == instance, np.uint8)
+            encoded = coco_mask.encode(visible)
             coco['annotations'].append(
                 dict(
                     category_id=label + 1,
                     bbox=list(cv2.boundingRect(visible)),
+                    segmentation=dict(encoded, counts=encoded['counts'].decode()),
                     area=int(visible.sum()),
                     iscrowd=0,
                     id=len(coco['annotations']) + 1,
@@ -147,9 +150,10 @@ def make_fashion_scenes(out_dir, source, train_count=4000, val_count=400, size=1
     """Write the data set of fashion scenes, the same bytes for the same arguments.
 
     ``images/{training,validation}/*.jpg`` with ``annotations/{training,validation}/*.png``
-    (ADE20K's layout; 0 is the background, 1 to 10 are :data:`CLASSES`), and the boxes in
-    ``annotations/instances_{training,validation}.json`` (COCO's format). Training scenes are made
-    of the 60,000 training articles, validation scenes of the 10,000 others.
+    (ADE20K's layout; 0 is the background, 1 to 10 are :data:`CLASSES`), and boxes and masks of
+    the articles in ``annotations/instances_{training,validation}.json`` (COCO's format).
+    Training scenes are made of the 60,000 training articles, validation scenes of the 10,000
+    others.
 
     Args:
         out_dir (str | Path): Where it goes; nothing is left there if the work is interrupted.

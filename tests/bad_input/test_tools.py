@@ -357,6 +357,7 @@ def test_surplus_weights_do_no_harm(checkpoint, run_tool):
         ('train.py', ('@good.py', '--no-such-option'), 'unrecognized arguments: --no-such-option'),
         ('test.py', ('@good.py',), 'required: checkpoint'),
         ('demo', ('pose',), "invalid choice: 'pose'"),
+        ('demo', ('seg', '--head', 'rtmdet-nano'), '--head is for det, not for seg'),
         (CONVERT, ('a', 'b', '--layout', 'onnx'), "invalid choice: 'onnx'"),
         (COMPLEXITY, ('@good.py', '--size', '3'), 'expected 2 arguments'),
         (SCENES, ('--sise', '3'), "--sise, did you mean '--size'?"),

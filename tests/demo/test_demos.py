@@ -20,7 +20,14 @@ def run(tmp_path, idx_folder, monkeypatch, capfd):
     """Run a demo on little data, mim's commands in this process unless it is told otherwise."""
 
     def run_demo(task, epochs, mim=in_process):
-        words = ['demo', task, '--source', str(idx_folder), '--work-dir', str(tmp_path / 'work')]
+        words = [
+            'demo',
+            *task.split(),
+            '--source',
+            str(idx_folder),
+            '--work-dir',
+            str(tmp_path / 'work'),
+        ]
         words += ['--data-root', str(tmp_path / 'data'), '--train-count', '16', '--val-count', '4']
         monkeypatch.setattr(sys, 'argv', [*words, '--epochs', str(epochs)])
         monkeypatch.setattr(demo, 'run_mim', mim)
@@ -36,6 +43,7 @@ def run(tmp_path, idx_folder, monkeypatch, capfd):
     ('task', 'rows', 'picture'),
     [
         ('det', ('AP50', 'AP of Ankle boot'), 'detections.png'),
+        ('det --head rtmdet-nano', ('AP50',), 'detections.png'),
         ('seg', ('mIoU', 'aAcc'), 'masks.png'),
     ],
 )

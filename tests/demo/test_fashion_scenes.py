@@ -6,6 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from demo.fashion_mnist import find_fashion_mnist, read_fashion_mnist
 from demo.fashion_scenes import CLASSES, make_fashion_scenes
@@ -44,8 +45,10 @@ def test_boxes_and_masks_agree(scenes, split, count):
         assert (mask > 0).sum() == sum(a['area'] for a in found)
         for a in found:
             x, y, w, h = a['bbox']
+            own = coco_mask.decode(a['segmentation']).astype(bool)
+            assert own.sum() == a['area'] and (mask[own] == a['category_id']).all()
+            assert coco_mask.toBbox(a['segmentation']).tolist() == a['bbox']
             inside = mask[y : y + h, x : x + w] == a['category_id']
-            assert inside.sum() >= a['area']
             assert inside.any(0)[[0, -1]].all() and inside.any(1)[[0, -1]].all()
 
 

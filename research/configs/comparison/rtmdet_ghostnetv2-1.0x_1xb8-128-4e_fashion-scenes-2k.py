@@ -9,4 +9,5 @@ model = dict(
     neck=dict(norm_cfg=norm_cfg),
     bbox_head=dict(num_classes=10, norm_cfg=norm_cfg),
 )
+_base_.scenes.optim_wrapper.optimizer.lr = 0.02
 locals().update(_base_.scenes)

@@ -1,0 +1,28 @@
+_base_ = [
+    '../../../configs/detection/mask-rcnn_ghostnetv2-1.0x_fpn_1x_coco.py',
+    './_base_/fashion_scenes_2k_detection.py',
+]
+
+# A quarter of the channels, and few regions, as scenes are small and hold five articles at most
+channels = 64
+model = dict(
+    backbone=dict(norm_eval=False),
+    neck=dict(out_channels=channels),
+    rpn_head=dict(in_channels=channels, feat_channels=channels, anchor_generator=dict(scales=[4])),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=channels),
+        bbox_head=dict(in_channels=channels, fc_out_channels=256, num_classes=10),
+        mask_roi_extractor=dict(out_channels=channels),
+        mask_head=dict(in_channels=channels, conv_out_channels=channels, num_classes=10),
+    ),
+    train_cfg=dict(rpn_proposal=dict(max_per_img=200), rcnn=dict(sampler=dict(num=64))),
+    test_cfg=dict(rpn=dict(max_per_img=100)),
+)
+for split in ('train', 'val', 'test'):
+    for step in _base_.scenes[f'{split}_dataloader'].dataset.pipeline:
+        if step.type == 'LoadAnnotations':
+            step.with_mask = True
+    if split != 'train':
+        _base_.scenes[f'{split}_evaluator'].metric = ['bbox', 'segm']
+locals().update(_base_.scenes)
+del split, step
