@@ -140,6 +140,9 @@ def write_config(run, data_root, launch, checkpoint=None, teacher=None):
 
     With another number of processes than the config is for, the learning rate is scaled to their
     batch. ``checkpoint`` is what the backbone begins with, ``teacher`` what the teacher is.
+
+    Raises:
+        ValueError: If the run was begun with another config.
     """
     config = copy.deepcopy(run.config)
     config.runner_type = 'mmghost.ResumableRunner'
@@ -156,6 +159,10 @@ def write_config(run, data_root, launch, checkpoint=None, teacher=None):
     if teacher is not None:
         config.model.teacher_ckpt = str(teacher)
     text = config.pretty_text.replace("'data/", f"'{data_root}/")
+    if run.config_file.is_file() and run.config_file.read_text() != text:
+        raise ValueError(
+            f'{run.work_dir} was begun with another config: remove it, or give another --work-dir.'
+        )
     write_atomically(text.encode(), run.config_file)
 
 

@@ -216,6 +216,9 @@ def test_run_config_has_the_data_elsewhere_and_goes_on_exactly(tmp_path):
     assert found.randomness.seed == 7 and found.custom_imports.imports == ['mmghost']
     assert found.auto_scale_lr.enable  # 4 of 24 are not the 192 of the config
     assert found.model.backbone.init_cfg == dict(type='Pretrained', checkpoint='weights.pth')
+    with pytest.raises(ValueError, match='was begun with another config: remove it'):
+        written('8')
+    run.config_file.unlink()
     assert not written('8').auto_scale_lr.get('enable') and run.data == 'data/coco'
 
 
