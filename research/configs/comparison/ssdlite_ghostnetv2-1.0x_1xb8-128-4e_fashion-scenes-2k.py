@@ -14,4 +14,5 @@ model = dict(
         ),
     )
 )
+_base_.scenes.optim_wrapper.optimizer.lr = 0.012
 locals().update(_base_.scenes)

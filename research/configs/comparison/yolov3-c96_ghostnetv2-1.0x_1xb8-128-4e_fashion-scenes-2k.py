@@ -6,3 +6,4 @@ model = dict(
     neck=dict(out_channels=channels),
     bbox_head=dict(in_channels=channels, out_channels=channels),
 )
+optim_wrapper = dict(optimizer=dict(lr=0.012))
