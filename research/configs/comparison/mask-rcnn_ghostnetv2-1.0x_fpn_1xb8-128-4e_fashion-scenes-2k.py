@@ -15,7 +15,9 @@ model = dict(
         mask_roi_extractor=dict(out_channels=channels),
         mask_head=dict(in_channels=channels, conv_out_channels=channels, num_classes=10),
     ),
-    train_cfg=dict(rpn_proposal=dict(max_per_img=200), rcnn=dict(sampler=dict(num=64))),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=500, max_per_img=200), rcnn=dict(sampler=dict(num=32))
+    ),
     test_cfg=dict(rpn=dict(max_per_img=100)),
 )
 for split in ('train', 'val', 'test'):
