@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-EXTRAS = ('onnx', 'openvino', 'litert', 'ncnn', 'coreml', 'mnn', 'tests')
+EXTRAS = ('onnx', 'openvino', 'litert', 'ncnn', 'coreml', 'mnn', 'int8', 'tests')
 # What mim looks for in a package's .mim folder; the tools less those that make environments
 MIM_FILES = ('configs', 'tools', 'model-index.yml')
 NOT_SHIPPED = ('__pycache__', 'setup_env.py', 'test_matrix.py')

@@ -24,7 +24,7 @@ from .packing import TARGETS
 from .raw_detector import RawDetector
 from .read_config import read_config
 from .runtimes import FORMATS, check_export, export_module, load_exported
-from .runtimes.onnx_runtime import quantize
+from .runtimes.common import require
 from .suppression import suppress_by_operator, suppress_in_steps
 from .whole_model import whole_model
 
@@ -74,8 +74,8 @@ def export_model(
             False.
         logits (bool): Of a segmentor, give logits instead of classes. Defaults to False.
         cfg_options (dict, optional): Overrides of config values. Defaults to None.
-        int8 (int, optional): Training images to calibrate 8-bit integers with, which only 'onnx'
-            knows. Defaults to None: single precision.
+        int8 (int, optional): Training images to calibrate 8-bit integers with, of 'onnx' and
+            'openvino'. Defaults to None: single precision.
 
     Returns:
         Report: The shape and the difference found.
@@ -91,8 +91,10 @@ def export_model(
     check_export(file, format, dynamic)
     if int8 is not None:
         check_int('int8', int8, 1)
-    if int8 and format != 'onnx':
-        raise ValueError(f'8-bit integers are for the format onnx only, not for {format}.')
+        able = [name for name, runtime in FORMATS.items() if hasattr(runtime, 'quantize')]
+        if format not in able:
+            raise ValueError(f'8-bit integers are for {" and ".join(able)}, not for {format}.')
+        require('int8', *FORMATS[format].QUANTIZERS)
     if normalize_inside and format == 'ncnn':
         raise ValueError('ncnn normalises images before its file: leave normalize_inside out.')
     config, task = read_config(config, cfg_options)
@@ -120,7 +122,7 @@ def export_model(
     with draft_of(file) as draft:
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
-            quantize(draft, model_input.calibration(int8))
+            FORMATS[format].quantize(draft, model_input.calibration(int8))
         loaded = load_exported(draft)
         if not FORMATS[format].COMPARED:
             return Report(tuple(image.shape), source, None)

@@ -10,6 +10,8 @@ def settle_model(model):
     for module in model.train().modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the plain mean
+        elif isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.normal_(module.bias, 0, 0.1)
     with torch.no_grad():
         for _ in range(2):
             model(torch.randn(2, channels, 64, 96))

@@ -194,7 +194,7 @@ def test_logits_and_noise(demo_files, tmp_path):
 
 
 @pytest.mark.slow
-def test_int8(demo_files, tmp_path):
+def test_int8_in_onnx(demo_files, tmp_path):
     file = tmp_path / 'classifier.onnx'
     report = export_model(*demo_files['classification'], file, 'onnx', int8=8)
     assert 0 < report.difference < 0.5
@@ -202,6 +202,31 @@ def test_int8(demo_files, tmp_path):
     weights = {weight.data_type for weight in graph.initializer if len(weight.dims) == 4}
     assert weights == {onnx.TensorProto.INT8}
     assert load_exported(file).metadata['task'] == 'classification'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('task', ['classification', 'detection'])
+def test_int8_in_openvino(task, demo_files, tmp_path):
+    pytest.importorskip('nncf')
+    import openvino
+
+    file = tmp_path / 'model.xml'
+    report = export_model(*demo_files[task], file, 'openvino', int8=8)
+    assert report.difference > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['model.bin', 'model.xml']
+    operations = openvino.Core().read_model(file).get_ordered_ops()
+    kinds = [operation.get_type_name() for operation in operations]
+    weights = [
+        operation
+        for operation in operations
+        if operation.get_type_name() == 'Constant'
+        and operation.get_output_element_type(0) == openvino.Type.i8
+        and len(operation.get_output_shape(0)) >= 4
+    ]
+    assert len(weights) >= kinds.count('Convolution') > 20
+    last = max(index for index, kind in enumerate(kinds) if kind in ('Convolution', 'MatMul'))
+    assert 'FakeQuantize' not in kinds[last:]
+    assert load_exported(file).metadata['task'] == task
 
 
 def test_a_wrong_file_is_not_written(demo_files, tmp_path, monkeypatch):
@@ -237,7 +262,7 @@ def test_another_shape_is_checked(demo_files, tmp_path, monkeypatch):
     ('error', 'message', 'options'),
     [
         (ValueError, 'logits are an option of segmentation, not of detection', dict(logits=True)),
-        (ValueError, '8-bit integers are for the format onnx only', dict(int8=10)),
+        (ValueError, '8-bit integers are for onnx and openvino, not for', dict(int8=10)),
         (FileNotFoundError, 'there is no file absent.pth', dict(checkpoint='absent.pth')),
         (FileExistsError, 'taken.pt2 exists: give another name', dict(file='taken.pt2')),
         (

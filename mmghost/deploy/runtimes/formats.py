@@ -14,7 +14,8 @@ from .common import AXES, require_exporting_torch
 
 #: What there is for each format: a module with SUFFIX, TARGET (its deploy form), BESIDE
 #: (suffixes of more files), DYNAMIC, COMPARED (whether a file is run once it is written, and
-#: compared with PyTorch), ``require_packages``, ``write`` and ``Exported``.
+#: compared with PyTorch), ``require_packages``, ``write`` and ``Exported``; where a file can
+#: compute in 8-bit integers also QUANTIZERS (packages) and ``quantize``.
 FORMATS = {
     'onnx': onnx_runtime,
     'openvino': openvino_runtime,

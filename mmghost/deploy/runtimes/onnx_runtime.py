@@ -14,6 +14,7 @@ TARGET = 'onnxruntime'
 BESIDE = ()
 DYNAMIC = ('batch', 'size')
 COMPARED = True
+QUANTIZERS = ()
 AXIS_NAMES = {0: 'batch', 2: 'height', 3: 'width'}
 _WEIGHTED = ('Conv', 'Gemm', 'MatMul')
 

@@ -1,6 +1,7 @@
 """OpenVINO's files."""
 
 import json
+import os
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from mmghost.layers import DFCAttention
 
 from ..packing.layouts import PackedConv2d
-from .common import KEY, require
+from .common import KEY, quiet, require
 from .onnx_runtime import to_onnx
 
 SUFFIX = '.xml'
@@ -16,10 +17,12 @@ TARGET = 'openvino'
 BESIDE = ('.bin',)
 DYNAMIC = ('batch', 'size')
 COMPARED = True
+QUANTIZERS = ('nncf',)
 #: The convolutions that work on blocks of 16 channels, by the type of their operation
 _IN_BLOCKS = dict(
     Convolution='cpu:jit_avx512_1x1,cpu:jit_avx512', GroupConvolution='cpu:jit_avx512_dw'
 )
+_WEIGHTED = ('Convolution', 'GroupConvolution', 'MatMul')
 
 
 def require_packages(to_export=True):
@@ -87,6 +90,47 @@ def _keep_in_blocks(file, weights):
                 value=_IN_BLOCKS[layer.get('type')],
             )
     tree.write(file, encoding='utf-8', xml_declaration=True)
+
+
+def quantize(file, images):
+    """Let the network of an OpenVINO file compute in 8-bit integers, in place.
+
+    What comes after the last layer with weights stays in single precision.
+
+    Args:
+        file (Path): The file.
+        images (Iterable[Tensor]): Inputs that show which values there are.
+    """
+    import nncf
+    import openvino
+
+    model = openvino.Core().read_model(file)
+    images = [image.numpy() for image in images]
+    with quiet():
+        quantized = nncf.quantize(
+            model,
+            nncf.Dataset(images),
+            subset_size=len(images),
+            ignored_scope=nncf.IgnoredScope(names=_tail(model), validate=False),
+        )
+    partial = file.with_name(f'int8-{file.name}')
+    openvino.save_model(quantized, str(partial), compress_to_fp16=False)
+    for suffix in ('.bin', SUFFIX):
+        os.replace(partial.with_suffix(suffix), file.with_suffix(suffix))
+
+
+def _tail(model):
+    """Name the operations whose outputs no layer with weights uses."""
+    used, tail = set(), []
+    for operation in reversed(model.get_ordered_ops()):
+        name = operation.get_friendly_name()
+        if operation.get_type_name() in _WEIGHTED or name in used:
+            used.update(
+                i.get_source_output().get_node().get_friendly_name() for i in operation.inputs()
+            )
+        else:
+            tail.append(name)
+    return tail
 
 
 class Exported:
