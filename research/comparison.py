@@ -68,6 +68,7 @@ def _counts():
             f'{entry["Metadata"]["FLOPs"] / 1e6:.1f} M',
         )
         for entry in entries
+        if 'FLOPs' in entry['Metadata']
     }
 
 
