@@ -24,7 +24,10 @@ def parse_args():
     )
     parser.add_argument('--task', choices=TASKS, required=True)
     parser.add_argument('--config', help="default: the demo's of the task")
-    parser.add_argument('--checkpoint', help='default: the one that comes with the config')
+    parser.add_argument(
+        '--checkpoint',
+        help='or an exported file (default: the one that comes with the config)',
+    )
     parser.add_argument('--out-dir', help='default: predictions/TASK')
     parser.add_argument(
         '--score-thr', type=float, help='det: leave out lower scores (default: 0.3)'

@@ -11,7 +11,7 @@ from mmghost.registry import MODELS
 
 from .model_input import fit
 from .read_config import read_config
-from .runtimes import load_exported
+from .runtimes import FORMATS, load_exported
 
 
 @MODELS.register_module()
@@ -114,6 +114,36 @@ def paste_masks(masks, boxes, size):
     return F.grid_sample(masks[:, None], grid, align_corners=False)[:, 0]
 
 
+def is_exported(file):
+    """Tell by its suffix whether a file is one of another runtime."""
+    return Path(file).suffix in {runtime.SUFFIX for runtime in FORMATS.values()}
+
+
+def take_exported(config, task, file, threads=None):
+    """Put an exported file in the place of a config's model.
+
+    Args:
+        config (Config): The config that the file was made of; it is changed.
+        task (str): The config's, 'detection', 'segmentation' or 'classification'.
+        file (str | Path): The exported file.
+        threads (int, optional): As in :class:`ExportedModel`.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ImportError: If a package that the file's format needs is missing.
+        ValueError: If the file is of another task.
+    """
+    found = load_exported(file).metadata.get('task')
+    if found != task:
+        raise ValueError(f'the config is for {task}, but {file} for {found or "nothing known"}.')
+    config.model = dict(
+        type='mmghost.ExportedModel',
+        file=str(file),
+        data_preprocessor=config.model.data_preprocessor,
+        threads=threads,
+    )
+
+
 def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=None):
     """Run an exported file on the test set of a config, with the config's own metric.
 
@@ -136,15 +166,7 @@ def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=Non
     """
     name = Path(config).stem
     config, task = read_config(config, cfg_options)
-    found = load_exported(file).metadata.get('task')
-    if found != task:
-        raise ValueError(f'the config is for {task}, but {file} for {found or "nothing known"}.')
-    config.model = dict(
-        type='mmghost.ExportedModel',
-        file=str(file),
-        data_preprocessor=config.model.data_preprocessor,
-        threads=threads,
-    )
+    take_exported(config, task, file, threads)
     trained = Path(config.get('work_dir') or Path('work_dirs') / name)
     config.work_dir = str(work_dir or trained / f'exported_{Path(file).suffix[1:]}')
     config.load_from = None

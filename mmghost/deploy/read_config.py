@@ -29,8 +29,13 @@ def read_config(file, cfg_options=None):
     scope = config_scope(config)
     if 'test_dataloader' not in config:
         raise ValueError(f'{file} has no test_dataloader, which tells what the input is like.')
+    place_preprocessor(config)
+    return config, TASKS[scope]
+
+
+def place_preprocessor(config):
+    """Put a config's data preprocessor in its model, where the runner puts it."""
     preprocessor = config.model.get('data_preprocessor') or config.get('data_preprocessor') or {}
-    if scope == 'mmpretrain':
+    if config_scope(config) == 'mmpretrain':
         preprocessor.setdefault('type', 'ClsDataPreprocessor')  # as its classifiers do
     config.model.data_preprocessor = preprocessor
-    return config, TASKS[scope]

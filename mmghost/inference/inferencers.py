@@ -11,6 +11,9 @@ from PIL import Image
 
 from mmghost.checkpoint import check_sha256, load_whole_model
 from mmghost.checkpoint.read_weights import fetch, load_safely
+from mmghost.deploy.exported_model import ExportedModel, is_exported, take_exported
+from mmghost.deploy.read_config import TASKS as TASKS_OF
+from mmghost.deploy.read_config import place_preprocessor
 from mmghost.utils.configs import (
     config_scope,
     image_loader,
@@ -86,16 +89,12 @@ def _classifier(config, checkpoint, device, invert=False):
     from mmpretrain.utils import progress
 
     load = image_loader(config)
-    steps = config.test_dataloader.dataset.pipeline
-    is_grey = config.model.get('backbone', {}).get('in_channels', 3) == 1
-    if is_grey and not type_name(steps[0]).startswith('Load'):
-        gray = dict(type='RandomGrayscale', prob=1.0, channel_weights=_LUMA)
-        steps = [gray, *steps]
     if invert:
-        steps = [dict(type='Invert', prob=1.0), *steps]
-    config.test_dataloader.dataset.pipeline = steps
+        config.test_dataloader.dataset.pipeline.insert(0, dict(type='Invert', prob=1.0))
     progress.disable_progress_bar = True
     inferencer = ImageClassificationInferencer(config, checkpoint, device)
+    if isinstance(inferencer.model, ExportedModel):
+        inferencer.classes = inferencer.model.exported.metadata['classes']
 
     def predict(file):
         with Image.open(file) as image:
@@ -117,6 +116,14 @@ _PACKAGES = dict(det='mmdet', seg='mmseg', cls='mmpretrain')
 TASKS = tuple(_LOADERS)
 
 
+def _grey_first(config):
+    """Have a classifier of grey images, whose pipeline does not load them, given such."""
+    steps = config.test_dataloader.dataset.pipeline
+    is_grey = config.model.get('backbone', {}).get('in_channels', 3) == 1
+    if is_grey and not type_name(steps[0]).startswith('Load'):
+        steps.insert(0, dict(type='RandomGrayscale', prob=1.0, channel_weights=_LUMA))
+
+
 def _simplify(loader):
     """Leave no data sets in others and no classes where the inferencers want names."""
     loader.dataset = dataset = plain_datasets(loader.dataset)[0]
@@ -133,7 +140,8 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
     Args:
         task (str): 'det', 'seg' or 'cls'.
         config (str | Path): A config of the task's package.
-        checkpoint (str | Path): The model's checkpoint, any that mmengine loads.
+        checkpoint (str | Path): The model's checkpoint, any that mmengine loads, or a file that it
+            was exported to.
         device (str): As torch names it. Defaults to 'cpu'.
         cfg_options (dict, optional): Overrides of config values. Defaults to None.
         **options: Of 'det', ``score_thr``, the score that a detection must have more than; of
@@ -143,6 +151,7 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
         Callable: Takes the path of an image and returns a :class:`Prediction`.
 
     Raises:
+        ImportError: If a package that an exported file needs is missing.
         OSError, ValueError: If config or checkpoint cannot be read, are of another task, do not
             fit together, or the checkpoint is not what the SHA-256 in its name says.
     """
@@ -151,7 +160,8 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
     check_input(config)
     file = fetch(checkpoint)
     check_sha256(file)
-    content = load_safely(file)
+    exported = is_exported(file)
+    content = {} if exported else load_safely(file)
     try:
         parsed = Config.fromfile(config)
         parsed.merge_from_dict(cfg_options or {})
@@ -162,12 +172,20 @@ def load_inferencer(task, config, checkpoint, device='cpu', cfg_options=None, **
         raise ValueError(f'{config} is for {scope}, but the task {task} is for {_PACKAGES[task]}.')
     init_default_scope(scope)
     _simplify(parsed.test_dataloader)
+    if task == 'cls':
+        _grey_first(parsed)
+    if exported:
+        place_preprocessor(parsed)
+        take_exported(parsed, TASKS_OF[scope], file)
     parsed.get('visualizer', {}).pop('vis_backends', None)  # pictures are returned, not kept
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', 'dataset_meta or class names')  # see below
-            model, predict = _LOADERS[task](parsed, str(file), device, **options)
-        load_whole_model(model, file)  # where the packages only log that weights are missing
+            warnings.filterwarnings('ignore', '.*weights is None|.*randomly initialized')
+            weights = None if exported else str(file)
+            model, predict = _LOADERS[task](parsed, weights, device, **options)
+        if not exported:
+            load_whole_model(model, file)  # where the packages only log that weights are missing
     except Exception as error:
         raise ValueError(f'{config} with {checkpoint}: {error}') from error
     if task != 'cls' and not {'dataset_meta', 'CLASSES'} & content.get('meta', {}).keys():

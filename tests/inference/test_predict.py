@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from documents import PAGES
-from helpers import CONFIGS, ROOT, Camera, randomise
+from helpers import CONFIGS, ROOT, Camera, exports, randomise
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import MODELS, init_default_scope
@@ -22,6 +22,7 @@ from tiny_configs import CLASSIFICATION, DETECTION, SEGMENTATION, filled, in_pur
 
 from demo.__main__ import DEMO_CONFIGS
 from mmghost.checkpoint import find_published
+from mmghost.deploy.export_model import export_model
 from mmghost.inference import TASKS, load_inferencer
 
 SCENE = ROOT / 'demo' / 'scene.jpg'
@@ -73,6 +74,25 @@ def test_what_the_demo_images_show(inferencers):
     assert 'Pullover' in dict(found['seg'])
     assert sum(dict(found['seg']).values()) == pytest.approx(1)
     assert sum(dict(found['cls']).values()) == pytest.approx(1)
+
+
+@exports
+@pytest.mark.parametrize('task', [pytest.param('det', marks=pytest.mark.slow), 'seg', 'cls'])
+def test_exported_files_predict_as_their_models(task, inferencers, tmp_path):
+    file = tmp_path / 'model.onnx'
+    # Logits, as classes enlarged to the picture have coarser borders
+    export_model(DEMO_CONFIGS[task], shipped(task), file, 'onnx', logits=task == 'seg')
+    found = load_inferencer(task, DEMO_CONFIGS[task], file)(str(DEMO[task]))
+    expected = inferencers[task](str(DEMO[task]))
+    assert found.content.keys() == expected.content.keys()
+    assert [name for name, _ in found.found] == [name for name, _ in expected.found]
+    values, wanted = ([value for _, value in one.found] for one in (found, expected))
+    assert np.allclose(values, wanted, atol=2e-3)
+    difference = found.picture.astype(float) - expected.picture.astype(float)
+    assert found.picture.shape == expected.picture.shape and abs(difference).mean() < 1
+    other = next(name for name in TASKS if name != task)
+    with pytest.raises(ValueError, match='the config is for .*model.onnx for'):
+        load_inferencer(other, DEMO_CONFIGS[other], file)
 
 
 INFERENCERS = PAGES['docs/predict.md'].split('```python\nimport mmghost\n')[1].split('```')[0]
