@@ -37,8 +37,8 @@ def parse_args():
         nargs='?',
         const=200,
         metavar='IMAGES',
-        help='compute in 8-bit integers, calibrated with training images (of onnx and openvino; '
-        '%(const)s images unless given)',
+        help='compute in 8-bit integers, calibrated with training images (onnx, openvino and '
+        'litert only; %(const)s images unless given)',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides of config values, KEY=VALUE'

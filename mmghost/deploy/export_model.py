@@ -74,8 +74,8 @@ def export_model(
             False.
         logits (bool): Of a segmentor, give logits instead of classes. Defaults to False.
         cfg_options (dict, optional): Overrides of config values. Defaults to None.
-        int8 (int, optional): Training images to calibrate 8-bit integers with, of 'onnx' and
-            'openvino'. Defaults to None: single precision.
+        int8 (int, optional): Training images to calibrate 8-bit integers with, of 'onnx',
+            'openvino' and 'litert'. Defaults to None: single precision.
 
     Returns:
         Report: The shape and the difference found.
@@ -93,7 +93,7 @@ def export_model(
         check_int('int8', int8, 1)
         able = [name for name, runtime in FORMATS.items() if hasattr(runtime, 'quantize')]
         if format not in able:
-            raise ValueError(f'8-bit integers are for {" and ".join(able)}, not for {format}.')
+            raise ValueError(f'8-bit integers are for {", ".join(able)}, not for {format}.')
         require('int8', *FORMATS[format].QUANTIZERS)
     if normalize_inside and format == 'ncnn':
         raise ValueError('ncnn normalises images before its file: leave normalize_inside out.')

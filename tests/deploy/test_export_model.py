@@ -229,6 +229,31 @@ def test_int8_in_openvino(task, demo_files, tmp_path):
     assert load_exported(file).metadata['task'] == task
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('task', ['classification', 'segmentation'])
+def test_int8_in_litert(task, demo_files, tmp_path):
+    pytest.importorskip('litert_torch')
+    from ai_edge_litert.schema_py_generated import BuiltinOperator, ModelT, TensorType
+
+    file = tmp_path / 'model.tflite'
+    report = export_model(*demo_files[task], file, 'litert', int8=8)
+    assert report.difference > 0
+    model = ModelT.InitFromPackedBuf(file.read_bytes())
+    (graph,) = model.subgraphs
+    convs = [
+        [graph.tensors[index].type for index in operation.inputs]
+        for operation in graph.operators
+        if model.operatorCodes[operation.opcodeIndex].builtinCode
+        in (BuiltinOperator.CONV_2D, BuiltinOperator.DEPTHWISE_CONV_2D)
+    ]
+    assert len(convs) > 20
+    assert all(types[:2] == [TensorType.INT8, TensorType.INT8] for types in convs)
+    exported = load_exported(file)
+    assert exported.metadata['task'] == task
+    (found,) = exported(np.zeros(report.shape, np.float32))
+    assert found.dtype in (np.float32, np.int32, np.int64)
+
+
 def test_a_wrong_file_is_not_written(demo_files, tmp_path, monkeypatch):
     monkeypatch.setattr('mmghost.deploy.export_model.difference', lambda *args: 0.01)
     with pytest.raises(ValueError, match="outputs differ from PyTorch's by 1.0e-02 on the first"):
@@ -262,7 +287,7 @@ def test_another_shape_is_checked(demo_files, tmp_path, monkeypatch):
     ('error', 'message', 'options'),
     [
         (ValueError, 'logits are an option of segmentation, not of detection', dict(logits=True)),
-        (ValueError, '8-bit integers are for onnx and openvino, not for', dict(int8=10)),
+        (ValueError, '8-bit integers are for onnx, openvino, litert, not for', dict(int8=10)),
         (FileNotFoundError, 'there is no file absent.pth', dict(checkpoint='absent.pth')),
         (FileExistsError, 'taken.pt2 exists: give another name', dict(file='taken.pt2')),
         (

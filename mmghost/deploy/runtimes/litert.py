@@ -1,6 +1,7 @@
 """TensorFlow Lite's files and LiteRT."""
 
 import json
+import re
 
 import numpy as np
 
@@ -12,6 +13,8 @@ TARGET = 'litert'
 BESIDE = ()
 DYNAMIC = ()
 COMPARED = True
+QUANTIZERS = ()
+_WEIGHTED = ('CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED', 'TRANSPOSE_CONV', 'BATCH_MATMUL')
 
 
 def require_packages(to_export=True):
@@ -61,6 +64,59 @@ def _read(content):
     signature = model.SignatureDefs(0)
     names = [signature.Outputs(index).Name().decode() for index in range(signature.OutputsLength())]
     return metadata, names
+
+
+def quantize(file, images):
+    """Let the network of a TensorFlow Lite file compute in 8-bit integers, in place.
+
+    What comes after the last layer with weights stays in single precision, as do the input and the
+    outputs.
+
+    Args:
+        file (Path): The file.
+        images (Iterable[Tensor]): Inputs that show which values there are.
+    """
+    from ai_edge_litert.schema_py_generated import ModelT
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    content = file.read_bytes()
+    model = ModelT.InitFromPackedBuf(content)
+    everything = TFLOperationName.ALL_SUPPORTED
+    excluded = [('.*', TFLOperationName.INPUT), ('.*', TFLOperationName.OUTPUT)]
+    excluded += [(f'^{re.escape(name)};?$', everything) for name in _tail(model)]
+    with quiet():
+        quantizer = Quantizer(content)
+        quantizer.add_static_config('.*', everything, activation_num_bits=8, weight_num_bits=8)
+        for scope, operation in excluded:
+            quantizer.update_quantization_recipe(
+                scope, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
+            )
+        key = model.signatureDefs[0].signatureKey.decode()
+        found = quantizer.calibrate({key: [{'image': image.numpy()} for image in images]})
+        for tensor in found.values():
+            # What is always zero has no range, and XNNPACK no layer for such a scale
+            if tensor and not np.any(tensor['min']) and not np.any(tensor['max']):
+                tensor['max'] = np.ones_like(tensor['max'])
+        quantized = quantizer.quantize(found).quantized_model
+    file.write_bytes(quantized)
+
+
+def _tail(model):
+    """Name the tensors that no layer with weights uses, and that are made of such."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    weighted = [getattr(BuiltinOperator, name) for name in _WEIGHTED]
+    (graph,) = model.subgraphs
+    used, tail = set(), []
+    for operation in reversed(graph.operators):
+        kind = model.operatorCodes[operation.opcodeIndex].builtinCode
+        if kind in weighted or used.intersection(operation.outputs):
+            used.update(operation.inputs)
+        else:
+            tail += [graph.tensors[index].name.decode() for index in operation.outputs]
+    return tail
 
 
 class Exported:
