@@ -84,8 +84,8 @@ def quantize(file, images):
     content = file.read_bytes()
     model = ModelT.InitFromPackedBuf(content)
     everything = TFLOperationName.ALL_SUPPORTED
-    excluded = [('.*', TFLOperationName.INPUT), ('.*', TFLOperationName.OUTPUT)]
-    excluded += [(f'^{re.escape(name)};?$', everything) for name in _tail(model)]
+    tail = f'^({"|".join(map(re.escape, _tail(model)))});?$'
+    excluded = [('.*', TFLOperationName.INPUT), ('.*', TFLOperationName.OUTPUT), (tail, everything)]
     with quiet():
         quantizer = Quantizer(content)
         quantizer.add_static_config('.*', everything, activation_num_bits=8, weight_num_bits=8)
