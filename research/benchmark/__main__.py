@@ -32,7 +32,8 @@ def parse_args():
         default=['mmghost.ghostnetv2', 'timm.ghostnetv2'],
         metavar='MODEL',
         help=f'of {", ".join(NETWORKS)}, which give five maps, or configs of whole detectors, '
-        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken; '
+        'segmentors and classifiers (a file or package::path), of which the raw outputs are taken, '
+        'or timm::NAME, a classifier with its branches merged; '
         'ratios are to the last (default: mmghost.ghostnetv2 timm.ghostnetv2)',
     )
     add(

@@ -12,7 +12,7 @@ from mmghost.utils import check_int
 
 from .forms import check_agreement, check_forms, make_form, prepare, training_step
 from .machine import count_work, describe_environment, measure_machine, peak_memory
-from .networks import build_models, is_config
+from .networks import build_models, has_own_width
 
 #: A training step's work, in forward passes: the gradients of maps and of weights are one each
 TRAINING_PASSES = 3
@@ -66,7 +66,7 @@ def benchmark(
     return dict(
         task='training' if train else 'inference',
         against=models[-1],
-        width=None if all(map(is_config, models)) else width,
+        width=None if all(map(has_own_width, models)) else width,
         threads=threads,
         rounds=rounds,
         environment=describe_environment(),

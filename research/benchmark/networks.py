@@ -30,6 +30,24 @@ class Model(NamedTuple):
     deploys: bool = True
 
 
+class TimmClassifier(nn.Module):
+    """timm's classifier, its outputs a tuple as those of other models; branches can be merged."""
+
+    def __init__(self, name):
+        import timm
+
+        super().__init__()
+        self.model = timm.create_model(name)
+
+    def forward(self, x):
+        return (self.model(x),)
+
+    def merge(self):
+        from timm.utils.model import reparameterize_model
+
+        self.model = reparameterize_model(self.model)
+
+
 class TimmStages(nn.Module):
     """timm's GhostNet up to the ends of its five stages, which timm's own taps are not at."""
 
@@ -84,22 +102,28 @@ NETWORKS = {
 }
 
 
-def is_config(name):
-    """Tell whether a name is one of a config rather than of a network."""
+def has_own_width(name):
+    """Tell whether a name is one of a config or timm's classifier rather than of a network."""
     return '::' in name or Path(name).suffix in SUFFIXES
 
 
 def build_model(name, width=1.0):
-    """Build a network of :data:`NETWORKS`, or of a config: a file, or ``package::path``."""
+    """Build a network of :data:`NETWORKS`, of a config, or a whole classifier of timm's.
+
+    A config is a file or ``package::path``, a classifier ``timm::name``.
+    """
     if name in NETWORKS:
         family = name.removeprefix('timm.').removeprefix('mmghost.')
         return Model(name, family, NETWORKS[name](width), deploys=not name.startswith('timm.'))
-    if not is_config(name):
+    if not has_own_width(name):
         raise ValueError(
-            f'there is no model {name!r}: give one of {", ".join(NETWORKS)}, or a config.'
+            f'there is no model {name!r}: give one of {", ".join(NETWORKS)}, a config, or '
+            'timm::name.'
         )
     if width != 1:
         raise ValueError(f'{name} has a width of its own: leave --width out.')
+    if name.startswith('timm::'):
+        return Model(name, name, TimmClassifier(name.removeprefix('timm::')), deploys=False)
     whole = build_whole_model(name)
     if not whole.takes_images_alone:
         raise ValueError(
@@ -125,6 +149,8 @@ def build_models(names, width=1.0):
             model.module.eval()
         else:
             settle(model.module)
+            if isinstance(model.module, TimmClassifier):
+                model.module.merge()
             sources[model.family] = model.module
     return models
 

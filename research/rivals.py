@@ -1,0 +1,117 @@
+"""Write docs/rivals.md and its figure: Ghost networks beside what else a small budget buys."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from mmengine.fileio import load
+
+from mmghost.utils.command_line import ArgumentParser
+
+from .benchmark.report import BENCHMARKS, spread
+from .results import FOLDER, ROOT
+from .text import markdown_table, rewrite
+
+RIVALS = FOLDER / 'rivals.yml'
+TIMES = BENCHMARKS / 'rivals'
+PAGE = ROOT / 'docs' / 'rivals.md'
+PICTURE = ROOT / 'docs' / 'images' / 'rivals.png'
+#: The setting that is drawn: side, batch and threads
+DRAWN = 224, 1, 1
+
+
+def read_rivals():
+    """list[dict]: The rows of rivals.yml, each with its family and the text of its source."""
+    content = load(RIVALS)
+    return [
+        dict(row, family=family, source=content['sources'][row['source']])
+        for family, rows in content['families'].items()
+        for row in rows
+    ]
+
+
+def read_times(folder=TIMES):
+    """dict: The results of research.benchmark by side, batch and threads, then form, then model."""
+    found = {}
+    for path in sorted(folder.glob('*.json')):
+        benchmark = load(path)
+        for setting in benchmark['settings']:
+            forms = found.setdefault(
+                (setting['size'][0], setting['batch'], benchmark['threads']), {}
+            )
+            for result in setting['results']:
+                forms.setdefault(result['form'], {})[result['model']] = result
+    return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0])))
+
+
+def _milliseconds(result):
+    return spread(1e3 * np.array(result['seconds']))
+
+
+def _table(setting, forms, rivals):
+    side, batch, threads = setting
+    title = f'{side}x{side}, batch {batch}, {threads} thread{"s" * (threads > 1)}'
+    heads = ['network', 'top-1 at 224, %', 'multiply-adds', *(f'ms in {form}' for form in forms)]
+    rows = []
+    for rival in rivals:
+        results = [models.get(rival['model']) for models in forms.values()]
+        work = next(result['multiply_adds'] for result in results if result) / batch
+        rows.append(
+            [
+                f'{rival["family"]} {rival["name"]}',
+                f'{rival["top1"]}',
+                f'{work / 1e6:.0f} M',
+                *(_milliseconds(result).text(2) if result else '' for result in results),
+            ]
+        )
+    return [f'## {title}', '', *markdown_table(heads, rows), '']
+
+
+def sections(rivals, times):
+    """list[str]: The lines of docs/rivals.md below its head."""
+    lines = [line for item in times.items() for line in _table(*item, rivals)]
+    lines += ['## Where the accuracy is from', '']
+    for source in dict.fromkeys(rival['source'] for rival in rivals):
+        names = [f'{one["family"]} {one["name"]}' for one in rivals if one['source'] == source]
+        lines.append(f'- {source}: {", ".join(names)}')
+    return lines
+
+
+def draw(rivals, times):
+    """Draw top-1 over multiply-adds and over the time in each form, a line for each family."""
+    forms = times[DRAWN]
+    first = next(iter(forms.values()))
+    panels = {'M multiply-adds': {n: r['multiply_adds'] / 1e6 for n, r in first.items()}}
+    for form, models in forms.items():
+        panels[f'ms in {form}'] = {name: _milliseconds(r).median for name, r in models.items()}
+    columns = 2
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.8 * rows), layout='constrained')
+    for place, (label, values) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(rows, columns, place)
+        for family in dict.fromkeys(rival['family'] for rival in rivals):
+            points = [
+                (values[rival['model']], rival['top1'])
+                for rival in rivals
+                if rival['family'] == family and rival['model'] in values
+            ]
+            ours = family.startswith('Ghost') and 'timm' not in family
+            axes.plot(*zip(*points), marker='o' if ours else 'x', label=family, lw=2 if ours else 1)
+        axes.set(xscale='log', xlabel=label, ylabel='top-1 on ImageNet, %')
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 6, 8)))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.grid(alpha=0.3)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside lower center', ncols=5, fontsize=8)
+    return figure
+
+
+def main():
+    ArgumentParser(description=__doc__).parse_args()
+    rivals, times = read_rivals(), read_times()
+    draw(rivals, times).savefig(PICTURE, dpi=110, metadata=dict(Software=None))
+    rewrite(PAGE, sections(rivals, times))
+
+
+if __name__ == '__main__':
+    main()
