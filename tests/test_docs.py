@@ -301,7 +301,7 @@ RUN = [
 
 
 def test_blocks_are_of_known_languages():
-    assert languages() == {'bibtex', 'python', 'shell'}
+    assert languages() == {'bibtex', 'cpp', 'python', 'shell'}
 
 
 @pytest.mark.parametrize('block', SHELL, ids=str)

@@ -9,6 +9,6 @@ model = dict(
     neck=dict(norm_cfg=norm_cfg),
     bbox_head=dict(num_classes=10, norm_cfg=norm_cfg),
 )
-# Chosen on scenes held out (research/configs/comparison/README.md)
+# The best of three tried on training scenes held out
 _base_.scenes.optim_wrapper.optimizer.lr = 0.02
 locals().update(_base_.scenes)
