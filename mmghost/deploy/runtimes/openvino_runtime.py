@@ -103,8 +103,14 @@ def quantize(file, images):
     """
     import nncf
     import openvino
+    from openvino.passes import ConstantFolding, Manager
 
     model = openvino.Core().read_model(file)
+    # NNCF gives weights that are reshaped into groups scales of a wrong shape, and OpenVINO leaves
+    # their convolutions in single precision
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
     images = [image.numpy() for image in images]
     with quiet():
         quantized = nncf.quantize(
