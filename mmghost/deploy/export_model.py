@@ -23,8 +23,7 @@ from .model_input import ModelInput
 from .packing import TARGETS
 from .raw_detector import RawDetector
 from .read_config import read_config
-from .runtimes import FORMATS, check_export, export_module, load_exported
-from .runtimes.common import require
+from .runtimes import FORMATS, check_export, check_quantizer, export_module, load_exported
 from .suppression import suppress_by_operator, suppress_in_steps
 from .whole_model import whole_model
 
@@ -91,10 +90,7 @@ def export_model(
     check_export(file, format, dynamic)
     if int8 is not None:
         check_int('int8', int8, 1)
-        able = [name for name, runtime in FORMATS.items() if hasattr(runtime, 'quantize')]
-        if format not in able:
-            raise ValueError(f'8-bit integers are for {", ".join(able)}, not for {format}.')
-        require('int8', *FORMATS[format].QUANTIZERS)
+        check_quantizer(format)
     if normalize_inside and format == 'ncnn':
         raise ValueError('ncnn normalises images before its file: leave normalize_inside out.')
     config, task = read_config(config, cfg_options)

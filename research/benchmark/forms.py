@@ -7,23 +7,34 @@ import numpy as np
 import torch
 
 from mmghost.deploy import to_deploy_form
-from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
+from mmghost.deploy.runtimes import FORMATS, check_quantizer, export_module, load_exported
 
 #: What networks are trained in, where batch norms cannot be folded
 TRAINING_FORMS = ('eager', 'channels_last', 'compile')
 #: The format of each other runtime's files
 RUNTIMES = dict(onnxruntime='onnx', openvino='openvino', litert='litert', ncnn='ncnn', mnn='mnn')
-FORMS = ('eager', 'channels_last', 'deploy', 'compile', *RUNTIMES)
+#: The format of each runtime that computes in 8-bit integers, too
+INT8 = {
+    f'{name}-int8': kind for name, kind in RUNTIMES.items() if hasattr(FORMATS[kind], 'quantize')
+}
+FILES = RUNTIMES | INT8
+FORMS = ('eager', 'channels_last', 'deploy', 'compile', *FILES)
 #: The most that outputs of a form may be off, in parts of the largest
 TOLERANCE = 1e-4
+#: The same in 8-bit integers, which random weights suit badly: nothing but zeros is off by 1
+INT8_TOLERANCE = 0.9
+#: Noise images that show a quantizer which values there are
+CALIBRATED_ON = 4
 
 
 def check_forms(forms, train=False):
     """Raise a ValueError, or ImportError for a missing package, unless networks run in forms."""
     if train and not set(forms) <= set(TRAINING_FORMS):
         raise ValueError(f'networks are trained in {", ".join(TRAINING_FORMS)} only.')
-    for form in RUNTIMES.keys() & set(forms):
-        FORMATS[RUNTIMES[form]].require_packages()
+    for form in FILES.keys() & set(forms):
+        FORMATS[FILES[form]].require_packages()
+        if form in INT8:
+            check_quantizer(INT8[form])
 
 
 def make_form(model, form, image, train=False):
@@ -49,13 +60,16 @@ def prepare(model, form, image, folder, threads):
 
     Other runtimes' files go to the folder; ``threads`` is for them. Outputs are tensors or arrays.
     """
-    if form in RUNTIMES:
-        kind = RUNTIMES[form]
+    if form in FILES:
+        kind = FILES[form]
+        runtime = FORMATS[kind]
         module = copy.deepcopy(model.module)
         if model.deploys:
-            module = to_deploy_form(module, FORMATS[kind].TARGET)
-        file = folder / f'{form}{FORMATS[kind].SUFFIX}'
+            module = to_deploy_form(module, 'torch' if form in INT8 else runtime.TARGET)
+        file = folder / f'{form}{runtime.SUFFIX}'
         export_module(module, image, file, kind)
+        if form in INT8:
+            runtime.quantize(file, [torch.randn_like(image) for _ in range(CALIBRATED_ON)])
         run = partial(load_exported(file, threads), image.numpy())
     else:
         run = torch.inference_mode()(partial(*make_form(model, form, image)))
@@ -73,7 +87,7 @@ def training_step(module, image):
     return step
 
 
-def check_agreement(name, found, expected):
+def check_agreement(name, found, expected, int8=False):
     """Raise a ValueError unless the outputs of ``name`` are those expected.
 
     Returns:
@@ -86,10 +100,11 @@ def check_agreement(name, found, expected):
             float(np.abs(one - other).max() / np.abs(other).max())
             for one, other in zip(found, expected)
         )
-    if not difference <= TOLERANCE:
+    tolerance = INT8_TOLERANCE if int8 else TOLERANCE
+    if not difference <= tolerance:
         raise ValueError(
             f'{name} does not give the outputs of the same weights: they are off by '
-            f'{difference:.2g} of the largest value, {TOLERANCE:g} are allowed.'
+            f'{difference:.2g} of the largest value, {tolerance:g} are allowed.'
         )
     return difference
 

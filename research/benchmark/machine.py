@@ -19,7 +19,8 @@ from mmghost.utils.complexity import count_complexity
 from mmghost.version import __version__
 
 PACKAGES = ('torch', 'timm', 'onnxruntime', 'openvino', 'litert-torch', 'ai-edge-litert',
-            'ncnn', 'pnnx', 'MNN', 'mmengine', 'mmcv', 'mmdet', 'mmsegmentation', 'mmpretrain',
+            'nncf', 'ai-edge-quantizer', 'ncnn', 'pnnx', 'MNN', 'mmengine', 'mmcv', 'mmdet',
+            'mmsegmentation', 'mmpretrain',
             'onedl-mmengine', 'onedl-mmcv', *ONEDL.values())  # fmt: skip
 _SIDE, _REPEATS = 1024, 30
 

@@ -10,7 +10,7 @@ import torch
 
 from mmghost.utils import check_int
 
-from .forms import check_agreement, check_forms, make_form, prepare, training_step
+from .forms import INT8, check_agreement, check_forms, make_form, prepare, training_step
 from .machine import count_work, describe_environment, measure_machine, peak_memory
 from .networks import build_models, has_own_width
 
@@ -105,7 +105,9 @@ def _measure(pairs, image, threads, rounds, train):
                 run = prepare(model, form, image, place, threads)
                 found = run()
             name = f'{model.name}, {form},'
-            result['difference'] = check_agreement(name, found, expected[model.family])
+            result['difference'] = check_agreement(
+                name, found, expected[model.family], int8=form in INT8
+            )
             runs.append(run)
             results.append(result)
         _say(f'  timing in {rounds} rounds')

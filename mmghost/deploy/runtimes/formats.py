@@ -10,7 +10,7 @@ from mmghost.utils.outputs import check_folder
 from ..draft import draft_of
 from ..raw_detector import Suppressed
 from . import coreml, litert, mnn, ncnn_runtime, onnx_runtime, openvino_runtime, torch_export
-from .common import AXES, require_exporting_torch
+from .common import AXES, require, require_exporting_torch
 
 #: What there is for each format: a module with SUFFIX, TARGET (its deploy form), BESIDE
 #: (suffixes of more files), DYNAMIC, COMPARED (whether a file is run once it is written, and
@@ -75,6 +75,19 @@ def check_export(file, format, dynamic=()):
     check_folder(file.parent)
     require_exporting_torch()
     runtime.require_packages()
+
+
+def check_quantizer(format):
+    """Raise unless files of a format can be made to compute in 8-bit integers here.
+
+    Raises:
+        ImportError: If a package is missing.
+        ValueError: If the format has no such files.
+    """
+    able = [name for name, runtime in FORMATS.items() if hasattr(runtime, 'quantize')]
+    if format not in able:
+        raise ValueError(f'8-bit integers are for {", ".join(able)}, not for {format}.')
+    require('int8', *FORMATS[format].QUANTIZERS)
 
 
 def load_exported(file, threads=None):
