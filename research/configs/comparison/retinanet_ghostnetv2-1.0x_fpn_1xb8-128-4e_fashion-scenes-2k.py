@@ -9,4 +9,5 @@ model = dict(
     # Half the sides of those for COCO, as the articles are 10 to 60 pixels large
     bbox_head=dict(num_classes=10, anchor_generator=dict(octave_base_scale=2)),
 )
+_base_.scenes.optim_wrapper.optimizer.lr = 0.0003
 locals().update(_base_.scenes)
