@@ -91,12 +91,21 @@ def _difference(summary, other):
 
 @cache
 def _budget(name):
+    """Give a config's budget but for the learning rate, and that."""
     config = Config.fromfile(ROOT / name)
     loader, optimizer = config.train_dataloader, config.optim_wrapper.optimizer
-    return (
+    budget = (
         f'{config.train_cfg.max_epochs} epochs of {loader.dataset.indices} images in batches of '
-        f'{loader.batch_size}, {optimizer.type} with a learning rate of {optimizer.lr:g}'
+        f'{loader.batch_size}, {optimizer.type} with a learning rate of '
     )
+    return budget, f'{optimizer.lr:g}'
+
+
+def _budgets(names):
+    rates = {}
+    for budget, rate in map(_budget, names):
+        rates.setdefault(budget, {})[rate] = None
+    return '; '.join(budget + ' or '.join(found) for budget, found in rates.items())
 
 
 def _table(table, counts):
@@ -125,9 +134,8 @@ def _table(table, counts):
         times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
         cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']
         rows.append(cells)
-    budgets = list(dict.fromkeys(_budget(row['config']) for row in table['rows']))
     like = f'The like of {table["of"]}. ' if 'of' in table else ''
-    intro = f'{like}Budget: {"; ".join(budgets)}.'
+    intro = f'{like}Budget: {_budgets(row["config"] for row in table["rows"])}.'
     lines = [f'## {table["title"]}', '', intro, '', *markdown_table(heads, rows), '']
     clear = [f'{name} ({text})' for name, (text, is_clear) in outcomes.items() if is_clear]
     if clear:
