@@ -11,6 +11,7 @@ from mmengine.fileio import load
 from mmghost.utils.command_line import ArgumentParser, one_line_errors
 
 from .benchmark.report import spread
+from .plots import scale_by_factors
 from .results import (
     COMPARISON,
     FOLDER,
@@ -221,9 +222,9 @@ def draw_heads(tables):
                 axes.errorbar(*point, yerr=found.deviation, marker='o', capsize=3)
                 axes.annotate(row['name'], point, (6, 4), textcoords='offset points', fontsize=7)
         axes.set_title(table['title'], fontsize=9)
-        axes.set(xscale='log', xlabel=f'ms in {RUNTIME}', ylabel=HEADINGS[column])
-        axes.grid(alpha=0.3, which='both')
-        axes.margins(x=0.25)
+        axes.set(xlabel=f'ms in {RUNTIME}', ylabel=HEADINGS[column])
+        scale_by_factors(axes)
+        axes.margins(x=0.3)
     return figure
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from mmengine.fileio import load
 
 from mmghost.utils.command_line import ArgumentParser
 
 from .benchmark.report import BENCHMARKS, spread
+from .plots import scale_by_factors
 from .results import FOLDER, ROOT
 from .text import markdown_table, rewrite
 
@@ -96,11 +96,8 @@ def draw(rivals, times):
             ]
             ours = family.startswith('Ghost') and 'timm' not in family
             axes.plot(*zip(*points), marker='o' if ours else 'x', label=family, lw=2 if ours else 1)
-        axes.set(xscale='log', xlabel=label, ylabel='top-1 on ImageNet, %')
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 6, 8)))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.grid(alpha=0.3)
+        axes.set(xlabel=label, ylabel='top-1 on ImageNet, %')
+        scale_by_factors(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc='outside lower center', ncols=5, fontsize=8)
     return figure
