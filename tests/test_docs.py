@@ -109,7 +109,7 @@ def test_tested_versions_are_those_that_are_pinned(stack):
 
 def test_readme_has_the_results_of_the_comparison():
     told = re.findall(r'\d+\.\d+ ± \d+\.\d+', README)
-    assert len(told) == 12 and set(told) <= set(
+    assert len(told) == 14 and set(told) <= set(
         re.findall(r'\d+\.\d+ ± \d+\.\d+', PAGES['docs/comparison.md'])
     )
 
