@@ -17,6 +17,7 @@ RUNTIMES = dict(onnxruntime='onnx', openvino='openvino', litert='litert', ncnn='
 INT8 = {
     f'{name}-int8': kind for name, kind in RUNTIMES.items() if hasattr(FORMATS[kind], 'quantize')
 }
+#: The format of each form that is a file
 FILES = RUNTIMES | INT8
 FORMS = ('eager', 'channels_last', 'deploy', 'compile', *FILES)
 #: The most that outputs of a form may be off, in parts of the largest
@@ -34,7 +35,7 @@ def check_forms(forms, train=False):
     for form in FILES.keys() & set(forms):
         FORMATS[FILES[form]].require_packages()
         if form in INT8:
-            check_quantizer(INT8[form])
+            check_quantizer(FILES[form])
 
 
 def make_form(model, form, image, train=False):
