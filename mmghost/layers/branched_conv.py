@@ -111,6 +111,8 @@ class BranchedConv(BaseModule):
         if norm.training and not self.depthwise and not covariance_pays(*sizes):
             return self.activate(self._norm_together(x, count))
         moments = self._batch_moments(x, count) if norm.training else self._running_moments()
+        if not norm.training and x.device.type != 'mps':  # which has no double precision
+            moments = [part.double() for part in moments]  # as merged() has them
         kernel, bias = self._merge(*moments)
         out = F.conv2d(x, kernel, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         return self.activate(out)

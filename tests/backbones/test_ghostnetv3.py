@@ -207,6 +207,19 @@ def test_merged_it_is_a_ghostnetv2(width, output_stride):
                 assert relative_error(one, out) < max(1e-5, 2 * relative_error(other, out))
 
 
+@pytest.mark.parametrize('size', [dict(kernel_size=1), dict(kernel_size=3, padding=1, groups=8)])
+def test_merged_layers_round_alike(size):
+    """In single precision a merged layer gives the same numbers, whatever the statistics."""
+    torch.manual_seed(0)
+    layer = BranchedConv(8, 8, skip=True, **size).eval()
+    for norm in (part for part in layer.modules() if isinstance(part, nn.BatchNorm2d)):
+        norm.running_mean.normal_(std=100)
+        norm.running_var.copy_(10 ** torch.empty(8).uniform_(-6, 6))
+    x = torch.randn(2, 8, 17, 9)
+    with torch.no_grad():
+        assert torch.equal(layer.merged()(x), layer(x))
+
+
 def test_synchronised_norms_are_summed_and_merged():
     """Branch by branch while training, as their statistics are those of all processes."""
     plain = settle(GhostNetV3(0.5))
