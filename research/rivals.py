@@ -6,6 +6,7 @@ from mmengine.fileio import load
 
 from mmghost.utils.command_line import ArgumentParser
 
+from .benchmark.forms import FORMS
 from .benchmark.report import BENCHMARKS, spread
 from .plots import scale_by_factors
 from .results import FOLDER, ROOT
@@ -17,6 +18,10 @@ PAGE = ROOT / 'docs' / 'rivals.md'
 PICTURE = ROOT / 'docs' / 'images' / 'rivals.png'
 #: The setting that is drawn: side, batch and threads
 DRAWN = 224, 1, 1
+#: What readers call a form, less its 8 bits
+NAMES = dict(
+    compile='PyTorch, compiled', onnxruntime='ONNX Runtime', openvino='OpenVINO', litert='LiteRT'
+)
 
 
 def read_rivals():
@@ -40,17 +45,25 @@ def read_times(folder=TIMES):
             )
             for result in setting['results']:
                 forms.setdefault(result['form'], {})[result['model']] = result
-    return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0])))
+    return {
+        setting: {form: forms[form] for form in FORMS if form in forms}
+        for setting, forms in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
+    }
 
 
 def _milliseconds(result):
     return spread(1e3 * np.array(result['seconds']))
 
 
+def _title(form):
+    name = form.removesuffix('-int8')
+    return f'ms in {NAMES.get(name, name)}' + ', 8 bits' * (name != form)
+
+
 def _table(setting, forms, rivals):
     side, batch, threads = setting
     title = f'{side}x{side}, batch {batch}, {threads} thread{"s" * (threads > 1)}'
-    heads = ['network', 'top-1 at 224, %', 'multiply-adds', *(f'ms in {form}' for form in forms)]
+    heads = ['network', 'top-1 at 224, %', 'multiply-adds', *map(_title, forms)]
     rows = []
     for rival in rivals:
         results = [models.get(rival['model']) for models in forms.values()]
@@ -60,10 +73,16 @@ def _table(setting, forms, rivals):
                 f'{rival["family"]} {rival["name"]}',
                 f'{rival["top1"]}',
                 f'{work / 1e6:.0f} M',
-                *(_milliseconds(result).text(2) if result else '' for result in results),
+                *(f'{_milliseconds(result).median:.1f}' if result else '' for result in results),
             ]
         )
-    return [f'## {title}', '', *markdown_table(heads, rows), '']
+    times = [_milliseconds(result) for models in forms.values() for result in models.values()]
+    spans = [(time.high - time.low) / time.median for time in times]
+    note = (
+        f'The quartiles are apart by {np.median(spans):.0%} of the median, '
+        f'by {max(spans):.0%} at most.'
+    )
+    return [f'## {title}', '', *markdown_table(heads, rows), '', note, '']
 
 
 def sections(rivals, times):
@@ -82,8 +101,8 @@ def draw(rivals, times):
     first = next(iter(forms.values()))
     panels = {'M multiply-adds': {n: r['multiply_adds'] / 1e6 for n, r in first.items()}}
     for form, models in forms.items():
-        panels[f'ms in {form}'] = {name: _milliseconds(r).median for name, r in models.items()}
-    columns = 2
+        panels[_title(form)] = {name: _milliseconds(r).median for name, r in models.items()}
+    columns = 3
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.8 * rows), layout='constrained')
     for place, (label, values) in enumerate(panels.items(), 1):
