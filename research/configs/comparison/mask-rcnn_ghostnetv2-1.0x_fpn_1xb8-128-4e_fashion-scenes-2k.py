@@ -4,7 +4,7 @@ _base_ = [
 ]
 
 # A quarter of the channels, and few regions, as scenes are small and hold five articles at most.
-# Group norms and a low rate, as Mask R-CNN's own layers without norms learn nothing from scratch.
+# Group norms for the same reason as RetinaNet's.
 channels = 64
 norm_cfg = dict(type='GN', num_groups=32)
 model = dict(
