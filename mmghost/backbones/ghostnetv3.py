@@ -1,4 +1,6 @@
-from mmghost.layers import BranchedConv
+from mmcv.cnn import ConvModule
+
+from mmghost.layers import BranchedConv, FoldingConvModule
 from mmghost.registry import register_backbone
 from mmghost.utils import check_int
 
@@ -30,6 +32,9 @@ class GhostNetV3(GhostNetV2):
         check_int('num_branches', num_branches, 1)
         self._num_branches = num_branches
         super().__init__(*args, **kwargs)
+        for module in self.modules():
+            if type(module) is ConvModule:  # so that merging changes no bit of an output
+                module.__class__ = FoldingConvModule
 
     def _make_bottleneck(self, *args, **kwargs):
         return super()._make_bottleneck(*args, num_branches=self._num_branches, **kwargs)

@@ -3,7 +3,7 @@ from .branched_conv import BranchedConv
 from .cbam import CBAM
 from .coordinate_attention import CoordinateAttention
 from .dfc_attention import DFCAttention
-from .fold_norms import fold_norms
+from .fold_norms import FoldingConvModule, fold_norms
 from .fully_connected_dfc import FullyConnectedDFC
 from .fusible_conv import FusibleConv2d
 from .ghost_bottleneck import GhostBottleneck
@@ -18,6 +18,7 @@ __all__ = [
     'CBAM',
     'CoordinateAttention',
     'DFCAttention',
+    'FoldingConvModule',
     'FullyConnectedDFC',
     'FusibleConv2d',
     'GhostBottleneck',

@@ -7,14 +7,14 @@ from mmcv.cnn.bricks.conv2d_adaptive_padding import Conv2dAdaptivePadding
 from mmcv.cnn.bricks.wrappers import Conv2d
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from mmghost.utils import check_module
+from mmghost.utils import check_module, is_traced
 
 from .fusible_conv import FusibleConv2d
 
 #: Convolutions that use their weights as they are
 PLAIN = (nn.Conv2d, Conv2d, Conv2dAdaptivePadding, FusibleConv2d)
+_UNPADDED = tuple(conv for conv in PLAIN if conv is not Conv2dAdaptivePadding)
 
 
 def fold_norms(model):
@@ -46,9 +46,21 @@ def fold_norms(model):
         for conv_name, norm_name in _neighbours(parent):
             conv, norm = parent._modules[conv_name], parent._modules[norm_name]
             if _can_fold(conv, norm) and owners[id(conv.weight)] == 1:
-                _fold(conv, norm)
+                weight, bias = _folded(conv, norm)
+                conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
                 parent._modules[norm_name] = nn.Identity()
     return model
+
+
+class FoldingConvModule(ConvModule):
+    """A ConvModule that computes in evaluation mode what it will with its norm folded."""
+
+    def forward(self, x, activate=True, norm=True):
+        folds = norm and not (self.training or is_traced(x)) and x.device.type != 'mps'
+        if not (folds and type(self.conv) in _UNPADDED and _can_fold(self.conv, self.norm)):
+            return super().forward(x, activate, norm)
+        x = self.conv._conv_forward(x, *_folded(self.conv, self.norm))
+        return self.activate(x) if activate and self.with_activation else x
 
 
 def _neighbours(parent):
@@ -72,13 +84,18 @@ def _can_fold(conv, norm):
     )
 
 
-def _fold(conv, norm):
-    exact = [
-        value if value is None else value.double()
-        for value in (conv.weight, conv.bias, norm.running_mean, norm.running_var)
-    ]
-    weight, bias = fuse_conv_bn_weights(*exact, norm.eps, norm.weight, norm.bias)
-    conv.weight, conv.bias = (nn.Parameter(value.to(conv.weight)) for value in (weight, bias))
+def _folded(conv, norm):
+    """Give the weight and the bias of a convolution into which a norm is folded."""
+    factor = (norm.running_var.double() + norm.eps).rsqrt()
+    if norm.affine:
+        factor = factor * norm.weight
+    bias = -factor * norm.running_mean
+    if conv.bias is not None:
+        bias = bias + factor * conv.bias
+    if norm.affine:
+        bias = bias + norm.bias
+    weight = factor[:, None, None, None] * conv.weight
+    return weight.to(conv.weight), bias.to(conv.weight)
 
 
 def _has_hooks(*modules):
