@@ -1,4 +1,4 @@
-_base_ = './rtmdet-nano_ghostnetv2-1.0x_1xb16-320-100e_bccd.py'
+_base_ = './rtmdet-nano_ghostnetv2-1.0x_1xb16-320-80e_bccd.py'
 
 data_root = 'data/animals/'
 data_source = (

@@ -6,7 +6,7 @@ data_source = (
     'its folder BCCD'
 )
 metainfo = dict(classes=('Platelets', 'RBC', 'WBC'))
-max_epochs = 100
+max_epochs = 80
 stage2_num_epochs = 10
 interval = 10
 norm_cfg = dict(type='BN')
@@ -43,7 +43,7 @@ test_evaluator = val_evaluator
 
 runner_type = 'mmghost.ResumableRunner'
 train_cfg = dict(max_epochs=max_epochs, val_interval=interval, dynamic_intervals=None)
-optim_wrapper = dict(optimizer=dict(lr=0.001))
+optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=200),
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=max_epochs, convert_to_iter_based=True),
