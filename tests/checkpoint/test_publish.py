@@ -20,6 +20,7 @@ from mmghost.checkpoint import (
 )
 from mmghost.checkpoint.read_weights import named_sha256
 
+BLOOD_CELLS = ROOT / 'configs/detection/rtmdet-nano_ghostnetv2-1.0x_1xb16-320-80e_bccd.py'
 SHIPPED = sorted((ROOT / 'checkpoints').iterdir())
 
 
@@ -104,12 +105,12 @@ def test_shipped_files_are_what_their_names_say(path):
     assert not torch.serialization.get_unsafe_globals_in_checkpoint(path)
 
 
-@pytest.mark.parametrize('name', DEMO_CONFIGS.values())
-def test_the_demos_models_are_shipped(name):
+@pytest.mark.parametrize('name', [*DEMO_CONFIGS.values(), BLOOD_CELLS])
+def test_shipped_models_fit_their_configs(name):
     path = find_published(name, ROOT / 'checkpoints')
     model = build(name)
     meta = load_checkpoint(model, str(path), strict=True)['meta']
-    assert len(meta['dataset_meta']['classes']) in (10, 11)
+    assert len(meta['dataset_meta']['classes']) in (3, 10, 11)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert all(value.isfinite().all() for value in model.state_dict().values())
 
@@ -122,7 +123,8 @@ def test_metafiles_and_documents_name_what_is_shipped():
             if not weights.startswith('https://'):
                 listed[entry['Config']] = ROOT / weights
     assert sorted(listed.values()) == SHIPPED
-    assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in DEMO_CONFIGS.values())
+    configs = [*DEMO_CONFIGS.values(), BLOOD_CELLS]
+    assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in configs)
     for config, path in listed.items():
         assert find_published(config, ROOT / 'checkpoints') == path
         folder = (ROOT / config).parent
