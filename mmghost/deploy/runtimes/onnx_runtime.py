@@ -97,8 +97,8 @@ def _reshape_to_itself(graph, name):
 def quantize(file, images):
     """Let the network of an ONNX file compute in 8-bit integers, in place.
 
-    What comes after the last layer with weights, such as decoding and non-maximum suppression,
-    stays in single precision.
+    Last convolutions, whose outputs are the predictions, and what comes after, such as decoding and
+    non-maximum suppression, stay in single precision.
 
     Args:
         file (Path): The file.
@@ -131,13 +131,14 @@ def quantize(file, images):
 
 
 def _tail(graph):
-    """Name the nodes whose outputs no layer with weights uses."""
+    """Name the convolutions that no layer with weights follows, and all that comes after."""
     used, tail = set(), []
     for node in reversed(graph.node):
-        if node.op_type in _WEIGHTED or used.intersection(node.output):
-            used.update(node.input)
-        else:
+        followed = used.intersection(node.output)
+        if not followed and (node.op_type == 'Conv' or node.op_type not in _WEIGHTED):
             tail.append(node.name)
+        if followed or node.op_type in _WEIGHTED:
+            used.update(node.input)
     return tail
 
 
