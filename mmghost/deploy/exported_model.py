@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 from mmghost.registry import MODELS
+from mmghost.utils.configs import missing_data_explained
 
 from .model_input import fit
 from .read_config import read_config
@@ -173,4 +174,5 @@ def evaluate_exported(config, file, work_dir=None, threads=None, cfg_options=Non
     # Workers would be forked beside the runtime's threads
     config.test_dataloader.update(num_workers=0, persistent_workers=False)
     config.custom_hooks = []  # they are for models with weights
-    return Runner.from_cfg(config).test()
+    with missing_data_explained(config):
+        return Runner.from_cfg(config).test()

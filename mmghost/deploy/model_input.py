@@ -8,7 +8,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from torch.utils.data import ConcatDataset
 
-from mmghost.utils.configs import plain_datasets, type_name
+from mmghost.utils.configs import missing_data_explained, plain_datasets, type_name
 
 
 class Normalization(NamedTuple):
@@ -105,9 +105,13 @@ class ModelInput:
         """Yield images, at most ``count``, from the whole of the training set, as for the test."""
         pipeline = _test_pipeline(self.config)
         parts = plain_datasets(self.config.train_dataloader.dataset)
-        dataset = ConcatDataset([DATASETS.build(dict(part, pipeline=pipeline)) for part in parts])
-        for index in torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).long().tolist():
-            yield self._prepare(dataset[index])
+        with missing_data_explained(self.config):
+            dataset = ConcatDataset(
+                [DATASETS.build(dict(part, pipeline=pipeline)) for part in parts]
+            )
+            indices = torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).long().tolist()
+            for index in indices:
+                yield self._prepare(dataset[index])
 
     def _prepare(self, sample):
         images = self.preprocessor(pseudo_collate([sample]), False)['inputs']

@@ -10,7 +10,12 @@ from mmengine.config import Config
 
 from mmghost.checkpoint import is_remote, load_safely
 from mmghost.utils.command_line import one_line_errors
-from mmghost.utils.configs import SUFFIXES, config_scope
+from mmghost.utils.configs import (
+    SUFFIXES,
+    MissingDataError,
+    config_scope,
+    missing_data_explained,
+)
 from mmghost.utils.inputs import check_input
 from mmghost.utils.outputs import check_folder
 
@@ -20,8 +25,7 @@ def run_mm_tool(name, description):
 
     All further words of the command line are that tool's own. Files that are not there, or that
     could not be written, end the program with one line before; what the package raises is left as
-    it is, but for files missing in the ``data_root`` of a config that says by ``data_source`` how
-    to get them.
+    it is, but for data that are missing and of which the config says how to get them.
 
     Args:
         name (str): 'train' or 'test'.
@@ -47,12 +51,10 @@ def run_mm_tool(name, description):
         script = _script(files[0], config, name)
     sys.argv[0] = str(script)
     try:
-        runpy.run_path(str(script), run_name='__main__')
-    except FileNotFoundError as error:
-        source, root = config.get('data_source'), config.get('data_root')
-        if not (source and root and str(error.filename).startswith(root)):
-            raise
-        sys.exit(f'error: there is no {error.filename}: {source}.')
+        with missing_data_explained(config):
+            runpy.run_path(str(script), run_name='__main__')
+    except MissingDataError as error:
+        sys.exit(f'error: {error}')
 
 
 def _check_files(words, name):

@@ -1,9 +1,32 @@
 """What configs say, whatever their form: with types by name or as classes, data sets in others."""
 
+from contextlib import contextmanager
+
 from mmengine.registry import DATASETS, TRANSFORMS
 
 #: What the names of config files end in
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+
+
+class MissingDataError(FileNotFoundError):
+    """A file of a data set is missing, and the config says how to get it."""
+
+
+@contextmanager
+def missing_data_explained(config):
+    """Raise :class:`MissingDataError` for what is missing in the data set of a config.
+
+    Args:
+        config (Config): A whole config. Its ``data_source`` says how to get what is in its
+            ``data_root``; where it has none of either, errors stay as they are.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        source, root = config.get('data_source'), config.get('data_root')
+        if not (source and root and str(error.filename).startswith(root)):
+            raise
+        raise MissingDataError(f'there is no {error.filename}: {source}.') from error
 
 
 def config_scope(config):

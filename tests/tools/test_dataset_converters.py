@@ -10,6 +10,8 @@ from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 from tool_runs import run_tool
 
+from mmghost.checkpoint import find_published
+
 WNIDS = [f'n0{index}' for index in range(10)]
 VOC = (
     '<annotation><size><width>640</width><height>480</height></size>'
@@ -157,6 +159,21 @@ def test_what_is_missing_is_said_to_be_where(name, tmp_path):
 def test_training_says_where_its_data_are_to_be_had(name, tmp_path):
     config = sorted(CONFIGS.glob(f'*/*_{name}*.py'))[0]
     done = run_tool('train.py', config, '--work-dir', 'work', cwd=tmp_path)
+    assert_says_where_data_are(done, name)
+
+
+def test_exports_and_their_tests_say_so_too(tmp_path):
+    config = CONFIGS / 'detection/rtmdet-nano_ghostnetv2-1.0x_1xb16-320-80e_bccd.py'
+    checkpoint = find_published(config, CONFIGS.parent / 'checkpoints')
+    export = 'export.py', config, checkpoint, '--format', 'onnx', '-o'
+    done = run_tool(*export, 'integers.onnx', '--int8', '10', cwd=tmp_path)
+    assert_says_where_data_are(done, 'bccd')
+    assert run_tool(*export, 'cells.onnx', cwd=tmp_path).returncode == 0
+    done = run_tool('test_exported.py', config, 'cells.onnx', cwd=tmp_path)
+    assert_says_where_data_are(done, 'bccd')
+
+
+def assert_says_where_data_are(done, name):
     assert done.returncode == 1
     line = done.stderr.splitlines()[-1]
     assert line.startswith(f'error: there is no data/{name}/') and 'https://' in line
