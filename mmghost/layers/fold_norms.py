@@ -85,7 +85,10 @@ def _can_fold(conv, norm):
 
 
 def _folded(conv, norm):
-    """Give the weight and the bias of a convolution into which a norm is folded."""
+    """Give the weight and the bias of a convolution into which a norm is folded.
+
+    Unlike torch's fuse_conv_bn_weights, with the gradients of what they are made of.
+    """
     factor = (norm.running_var.double() + norm.eps).rsqrt()
     if norm.affine:
         factor = factor * norm.weight
