@@ -1,6 +1,7 @@
 """Write docs/comparison.md and its figures from our results."""
 
 from functools import cache
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -14,7 +15,6 @@ from .benchmark.report import spread
 from .plots import scale_by_factors
 from .results import (
     COMPARISON,
-    FOLDER,
     RESULTS,
     ROOT,
     metric_of,
@@ -61,8 +61,10 @@ def _milliseconds(name):
     }
 
 
-def _counts():
-    entries = load(FOLDER / 'configs' / 'comparison' / 'metafile.yml')['Models']
+@cache
+def _counts(folder):
+    """dict[str, tuple[str, str]]: Parameters and multiply-adds of a folder's configs."""
+    entries = load(ROOT / folder / 'metafile.yml')['Models']
     return {
         entry['Config']: (
             f'{entry["Metadata"]["Parameters"] / 1e6:.2f} M',
@@ -95,9 +97,10 @@ def _budget(name):
     """Give a config's budget but for the learning rate, and that."""
     config = Config.fromfile(ROOT / name)
     loader, optimizer = config.train_dataloader, config.optim_wrapper.optimizer
+    images = f' of {loader.dataset.indices} images' if 'indices' in loader.dataset else ''
     budget = (
-        f'{config.train_cfg.max_epochs} epochs of {loader.dataset.indices} images in batches of '
-        f'{loader.batch_size}, {optimizer.type} with a learning rate of '
+        f'{config.train_cfg.max_epochs} epochs{images} in batches of {loader.batch_size}, '
+        f'{optimizer.type} with a learning rate of '
     )
     return budget, f'{optimizer.lr:g}'
 
@@ -109,7 +112,7 @@ def _budgets(names):
     return '; '.join(budget + ' or '.join(found) for budget, found in rates.items())
 
 
-def _table(table, counts):
+def _table(table):
     columns, against = table['columns'], table.get('against')
     reference = next((row for row in table['rows'] if row['name'] == against), None)
     heads = ['system', 'parameters', 'multiply-adds']
@@ -123,7 +126,7 @@ def _table(table, counts):
         found = {column: summarise_runs(row['runs'], column) for column in columns}
         cells = [
             f'[{row["name"]}](../{row["config"]})',
-            *counts[row['config']],
+            *_counts(Path(row['config']).parent)[row['config']],
             *([f'{row["milliseconds"]:.2f}'] if 'times' in table else []),
             *(_text(one) if one else '' for one in found.values()),
         ]
@@ -163,8 +166,7 @@ def _machines(tables):
 
 def sections(tables):
     """list[str]: The lines of docs/comparison.md below its head."""
-    counts = _counts()
-    lines = [line for table in tables for line in _table(table, counts)]
+    lines = [line for table in tables for line in _table(table)]
     return [*lines, '## Where the runs ran', '', *_machines(tables)]
 
 
