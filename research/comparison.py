@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from statistics import median
+from statistics import median, stdev
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -80,16 +80,22 @@ def _text(summary):
     return f'{summary} ({values})'
 
 
-def _difference(summary, other):
+def _difference(runs, others, column):
     """Tell two means' difference with its standard error, and whether it is more than twice that.
 
+    Where both rows have the same seeds, the error of the differences seed by seed is told, too.
     Of one seed there is no error, and it is None whether it is.
     """
-    value = summary.mean - other.mean
-    if None in (summary.deviation, other.deviation):
+    one, other = summarise_runs(runs, column), summarise_runs(others, column)
+    value = one.mean - other.mean
+    if None in (one.deviation, other.deviation):
         return f'{value:+.2f}', None
-    error = sum(one.deviation**2 / len(one.values) for one in (summary, other)) ** 0.5
-    return f'{value:+.2f} ± {error:.2f}', abs(value) > 2 * error
+    error = sum(each.deviation**2 / len(each.values) for each in (one, other)) ** 0.5
+    text = f'{value:+.2f} ± {error:.2f}'
+    if [run['seed'] for run in runs] == [run['seed'] for run in others]:
+        pairs = [mine - its for mine, its in zip(one.values, other.values, strict=True)]
+        text += f', paired ± {stdev(pairs) / len(pairs) ** 0.5:.2f}'
+    return text, abs(value) > 2 * error
 
 
 @cache
@@ -131,9 +137,8 @@ def _table(table):
             *(_text(one) if one else '' for one in found.values()),
         ]
         if reference:
-            first, other = found[columns[0]], summarise_runs(reference['runs'], columns[0])
-            if first and other and row is not reference:
-                outcomes[row['name']] = _difference(first, other)
+            if row['runs'] and reference['runs'] and row is not reference:
+                outcomes[row['name']] = _difference(row['runs'], reference['runs'], columns[0])
             cells.append(outcomes.get(row['name'], [''])[0])
         times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
         cells += [str(len(row['runs'])), f'{median(times) / 60:.1f}' if times else '']

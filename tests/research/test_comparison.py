@@ -53,13 +53,13 @@ def test_means_deviations_and_differences(tmp_path):
     values = [(84.0, 86.0, 88.0), (85.0, 85.0, 85.0), (86.0, 87.0, 88.0), (80.0,)]
     write_runs(tmp_path, table, values, 'top1')
     page = '\n'.join(sections(read_comparison(tmp_path)))
-    assert '86.00 ± 2.00 (84.00, 86.00, 88.00) | -1.00 ± 1.29 | 3 | 3.0 |' in page
+    assert '86.00 ± 2.00 (84.00, 86.00, 88.00) | -1.00 ± 1.29, paired ± 0.58 | 3 | 3.0 |' in page
     assert '87.00 ± 1.00 (86.00, 87.00, 88.00) |  | 3 |' in page
     assert '| 80.00 (80.00) | -7.00 | 1 |' in page
     assert 'Budget: 4 epochs of 12000 images in batches of 64, AdamW' in page
     assert '- A CPU, 1 thread, torch 2.12.1, commit 0123456' in page
     assert '85.00 ± 0.00 (85.00, 85.00, 85.00) | -2.00 ± 0.58' in page
-    clear = 'the difference from GhostNetV2 1.0x of GhostNet 1.1x (-2.00 ± 0.58).'
+    clear = 'the difference from GhostNetV2 1.0x of GhostNet 1.1x (-2.00 ± 0.58, paired ± 0.58).'
     assert f'More than twice its error is {clear}' in page
 
     axes = draw_learning_curves(read_comparison(tmp_path)).axes[0]
