@@ -1,5 +1,6 @@
 from .atomic_backend import AtomicLocalBackend
 from .channels_last_hook import ChannelsLastHook
+from .compile_backbone_hook import CompileBackboneHook
 from .cpu_amp import CPUAmpOptimWrapper
 from .cpu_distributed import CPUDistributedDataParallel
 from .resumable_runner import ResumableRunner
@@ -11,6 +12,7 @@ __all__ = [
     'CPUAmpOptimWrapper',
     'CPUDistributedDataParallel',
     'ChannelsLastHook',
+    'CompileBackboneHook',
     'RMSpropTF',
     'ResumableRunner',
     'find_whole_checkpoint',
