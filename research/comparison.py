@@ -170,8 +170,9 @@ def _machines(tables):
 
 
 def sections(tables):
-    """list[str]: The lines of docs/comparison.md below its head."""
-    lines = [line for table in tables for line in _table(table)]
+    """list[str]: The lines of docs/comparison.md below its head, of the tables that have runs."""
+    begun = [table for table in tables if any(row['runs'] for row in table['rows'])]
+    lines = [line for table in begun for line in _table(table)]
     return [*lines, '## Where the runs ran', '', *_machines(tables)]
 
 

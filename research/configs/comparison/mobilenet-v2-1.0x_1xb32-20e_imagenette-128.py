@@ -1,4 +1,4 @@
-_base_ = '../../../configs/classification/ghostnetv2-1.0x_1xb64-20e_imagenette-128.py'
+_base_ = '../../../configs/classification/ghostnetv2-1.0x_1xb32-20e_imagenette-128.py'
 
 model = dict(
     backbone=dict(_delete_=True, type='mmpretrain.MobileNetV2', widen_factor=1.0),

@@ -36,8 +36,9 @@ test_pipeline = [
     dict(type='PackInputs', _scope_='mmpretrain'),
 ]
 train_dataloader = dict(
-    batch_size=64,
+    batch_size=32,
     num_workers=2,
+    drop_last=True,
     dataset=dict(data_root=data_root, metainfo=metainfo, pipeline=train_pipeline),
 )
 val_dataloader = dict(
@@ -54,9 +55,12 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=0.003, weight_decay=0.05),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=150),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=300),
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=max_epochs, convert_to_iter_based=True),
 ]
-custom_hooks = [dict(type='mmghost.ChannelsLastHook')]
+custom_hooks = [
+    dict(type='mmghost.ChannelsLastHook'),
+    dict(type='mmghost.CompileBackboneHook'),
+]
 randomness = dict(seed=0)
-auto_scale_lr = dict(base_batch_size=64)
+auto_scale_lr = dict(base_batch_size=32)

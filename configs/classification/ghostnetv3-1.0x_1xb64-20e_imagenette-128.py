@@ -1,3 +1,0 @@
-_base_ = './ghostnetv2-1.0x_1xb64-20e_imagenette-128.py'
-
-model = dict(backbone=dict(type='mmghost.GhostNetV3'))
