@@ -137,7 +137,8 @@ def _table(table):
             *(_text(one) if one else '' for one in found.values()),
         ]
         if reference:
-            if row['runs'] and reference['runs'] and row is not reference:
+            known = found[columns[0]] and summarise_runs(reference['runs'], columns[0])
+            if known and row is not reference:
                 outcomes[row['name']] = _difference(row['runs'], reference['runs'], columns[0])
             cells.append(outcomes.get(row['name'], [''])[0])
         times = [run['wall_time'] for run in row['runs'] if run['wall_time']]
