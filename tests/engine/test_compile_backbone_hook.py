@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.registry import HOOKS
@@ -22,12 +24,8 @@ def test_the_backbone_alone_is_compiled_in_one_graph(wrap):
         graphs.append(graph)
         return graph.forward
 
-    class Runner:
-        pass
-
-    Runner.model = wrap(model)
     names, expected = list(model.state_dict()), model.backbone(image)
     hook = dict(type='mmghost.CompileBackboneHook', backend=backend, fullgraph=True)
-    HOOKS.build(hook).before_train(Runner)
+    HOOKS.build(hook).before_train(SimpleNamespace(model=wrap(model)))
     torch.testing.assert_close(model.backbone(image), expected)
     assert len(graphs) == 1 and list(model.state_dict()) == names
