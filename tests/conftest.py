@@ -13,10 +13,15 @@ from mmengine.fileio import load
 
 
 @pytest.fixture(scope='session', autouse=True)
-def metafiles_read_once():
-    """Keep the mm packages' metafiles, all of which mmengine reads for each ``package::config``."""
+def mmengine_in_haste():
+    """Spare what takes mmengine seconds and changes nothing.
+
+    For each ``package::config`` it reads the metafiles of all of the package's configs; the configs
+    that it writes, it lays out.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('mmengine.config.utils.load', cache(load))
+        patch.setattr('mmengine.config.config.FormatCode', lambda text, **style: (text, True))
         yield
 
 

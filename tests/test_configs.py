@@ -9,12 +9,10 @@ from helpers import CONFIGS, RESEARCH, ROOT, configs_below
 from mmengine import registry
 from mmengine.config import Config
 from mmengine.fileio import load
-from mmengine.hub import get_config
 from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 from mmengine.utils import get_installed_path
 
 from demo.fashion_mnist import unpack_fashion_mnist
-from mmghost.backbones import GhostNet
 from mmghost.utils.complexity import count_complexity
 from mmghost.utils.whole_models import WholeModel
 
@@ -73,7 +71,9 @@ def assert_learns(backbone):
 def test_detectors_train_and_predict(path):
     from mmdet.testing import demo_mm_inputs
 
-    config, model = build(path)
+    few = {'rcnn.sampler.num': 8, 'rpn_proposal.nms_pre': 50}
+    two_stages = 'rcnn' in (Config.fromfile(path).model.get('train_cfg') or {})
+    config, model = build(path, {f'model.train_cfg.{k}': v for k, v in few.items() if two_stages})
     shapes = [[3, 96, 128], [3, 64, 65]]
     with_mask = getattr(model, 'with_mask', False)
     inputs = demo_mm_inputs(2, shapes, num_classes=3, with_mask=with_mask)
@@ -217,7 +217,7 @@ def test_imagenet_recipe():
     """Optimizer, schedule and augmentation run, and the learning rate is the published one."""
     from mmcv.transforms import Compose
     from mmengine.optim import MultiStepLR
-    from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS, TRANSFORMS
+    from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, PARAM_SCHEDULERS
 
     path = CONFIGS / 'classification' / 'ghostnetv2-1.0x_8xb128_in1k.py'
     config, model = build(path)
@@ -292,8 +292,7 @@ def installed(tmp_path, monkeypatch):
     (tmp_path / '.mim').mkdir()
     for name in ('configs', 'model-index.yml'):
         (tmp_path / '.mim' / name).symlink_to(ROOT / name)
-    for module in ('mmengine.config.config', 'mmengine.hub.hub'):
-        monkeypatch.setattr(f'{module}.get_installed_path', find)
+    monkeypatch.setattr('mmengine.config.config.get_installed_path', find)
     return tmp_path
 
 
@@ -330,13 +329,8 @@ def test_zoo_as_base_of_a_users_config(path, installed):
     zoo = Config.fromfile(path)
     expected = resolved(zoo.to_dict(), zoo.default_scope)
     used = dict(loader=expected['test_dataloader'], pipeline=expected['train_pipeline'])
-    assert resolved(get_config(name).to_dict(), zoo.default_scope) == expected
     config = Config.fromfile(installed / 'two.py')
     assert resolved(config.to_dict(), zoo.default_scope) == dict(expected, used=used)
-    init_default_scope(config.default_scope)
-    with torch.device('meta'):
-        assert isinstance(MODELS.build(config.model).backbone, GhostNet)
-    assert all(TRANSFORMS.build(step) for step in config.test_dataloader.dataset.pipeline)
 
 
 @pytest.mark.parametrize('path', COCO, ids=lambda path: path.stem)

@@ -100,6 +100,7 @@ def export_model(
     model = MODELS.build(config.model)
     size = as_pair('shape', shape, 1) if shape else None
     model_input = ModelInput(config, model, normalize_inside, size)
+    images = model_input.calibration(int8) if int8 else None
     meta = load_whole_model(model, checkpoint)
     suppress = SUPPRESS.get(format, suppress_by_operator)
     options = dict(task=task, normalize_inside=normalize_inside, logits=logits)
@@ -118,7 +119,7 @@ def export_model(
     with draft_of(file) as draft:
         export_module(exported, image, draft, format, dynamic, metadata, exported.output_names)
         if int8:
-            FORMATS[format].quantize(draft, model_input.calibration(int8))
+            FORMATS[format].quantize(draft, images)
         loaded = load_exported(draft)
         if not FORMATS[format].COMPARED:
             return Report(tuple(image.shape), source, None)

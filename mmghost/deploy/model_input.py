@@ -102,16 +102,23 @@ class ModelInput:
             return noise, 'noise'
 
     def calibration(self, count):
-        """Yield images, at most ``count``, from the whole of the training set, as for the test."""
+        """Give images, at most ``count``, from the whole of the training set, as for the test.
+
+        Returns:
+            Iterator[Tensor]: Images of shape (1, C, *size).
+
+        Raises:
+            MissingDataError: If the training set is not there.
+        """
         pipeline = _test_pipeline(self.config)
         parts = plain_datasets(self.config.train_dataloader.dataset)
         with missing_data_explained(self.config):
             dataset = ConcatDataset(
                 [DATASETS.build(dict(part, pipeline=pipeline)) for part in parts]
             )
-            indices = torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).long().tolist()
-            for index in indices:
-                yield self._prepare(dataset[index])
+            self._prepare(dataset[0])
+        indices = torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).long().tolist()
+        return (self._prepare(dataset[index]) for index in indices)
 
     def _prepare(self, sample):
         images = self.preprocessor(pseudo_collate([sample]), False)['inputs']

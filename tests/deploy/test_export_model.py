@@ -6,7 +6,7 @@ import onnx
 import pytest
 import torch
 from documents import program
-from helpers import exports
+from helpers import CONFIGS, exports
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
@@ -18,6 +18,7 @@ from mmghost.deploy.export_model import export_model
 from mmghost.deploy.exported_model import ExportedModel, evaluate_exported
 from mmghost.deploy.runtimes import load_exported
 from mmghost.deploy.whole_model import whole_model
+from mmghost.utils.configs import MissingDataError
 
 pytestmark = exports
 
@@ -176,6 +177,13 @@ def test_evaluation_gives_the_metric_of_pytorch(task, name, files, demo_files, t
     expected = Runner.from_cfg(config).test()
     found = evaluate_exported(config_file, files[task], tmp_path)
     assert found[name] == pytest.approx(expected[name], abs=0.1)
+
+
+def test_data_to_test_with_are_said_to_be_where(files, tmp_path):
+    config = CONFIGS / 'classification' / 'ghostnetv2-1.0x_1xb32-20e_imagenette-128.py'
+    message = 'there is no data/imagenette/.*tools/dataset_converters/imagenette.py'
+    with pytest.raises(MissingDataError, match=message):
+        evaluate_exported(config, files['classification'], tmp_path)
 
 
 @pytest.mark.slow

@@ -77,7 +77,9 @@ def test_what_the_demo_images_show(inferencers):
 
 
 @exports
-@pytest.mark.parametrize('task', [pytest.param('det', marks=pytest.mark.slow), 'seg', 'cls'])
+@pytest.mark.parametrize(
+    'task', [*(pytest.param(task, marks=pytest.mark.slow) for task in ('det', 'seg')), 'cls']
+)
 def test_exported_files_predict_as_their_models(task, inferencers, tmp_path):
     file = tmp_path / 'model.onnx'
     # Logits, as classes enlarged to the picture have coarser borders
@@ -98,33 +100,43 @@ def test_exported_files_predict_as_their_models(task, inferencers, tmp_path):
 INFERENCERS = PAGES['docs/predict.md'].split('```python\nimport mmghost\n')[1].split('```')[0]
 
 
-@pytest.mark.parametrize('importing', [pytest.param(True, marks=pytest.mark.slow), False])
+PATHS = dict(
+    detector=DEMO_CONFIGS['det'],
+    segmentor=DEMO_CONFIGS['seg'],
+    classifier=CONFIGS / 'classification' / 'ghostnet-0.5x_8xb128_in1k.py',
+)
+
+
 @pytest.mark.parametrize(
-    ('name', 'kind', 'path'),
+    ('names', 'importing'),
     [
-        ('detector', 'DetInferencer', DEMO_CONFIGS['det']),
-        ('segmentor', 'MMSegInferencer', DEMO_CONFIGS['seg']),
-        (
-            'classifier',
-            'ImageClassificationInferencer',
-            CONFIGS / 'classification' / 'ghostnet-0.5x_8xb128_in1k.py',
-        ),
+        (tuple(PATHS), False),
+        pytest.param(tuple(PATHS), True, marks=pytest.mark.slow),
+        *(pytest.param((name,), False, marks=pytest.mark.slow) for name in PATHS),
     ],
 )
-def test_the_packages_inferencers_as_documented(name, kind, path, importing, tmp_path):
-    config = Config.fromfile(path)
-    imports = config.pop('custom_imports') if importing else config.custom_imports
-    assert imports['imports'] == ['mmghost']
-    config.dump(tmp_path / f'{name}.py')
-    init_default_scope(config.default_scope)
-    trained = dict(
-        state_dict=MODELS.build(config.model).state_dict(),
-        message_hub=dict(log_scalars=dict(loss=HistoryBuffer([0.5], [1]))),
-    )
-    torch.save(trained, tmp_path / f'{name}.pth')
+def test_the_packages_inferencers_as_documented(names, importing, tmp_path):
+    for name in names:
+        config = Config.fromfile(PATHS[name])
+        imports = config.pop('custom_imports') if importing else config.custom_imports
+        assert imports['imports'] == ['mmghost']
+        config.dump(tmp_path / f'{name}.py')
+        init_default_scope(config.default_scope)
+        trained = dict(
+            state_dict=MODELS.build(config.model).state_dict(),
+            message_hub=dict(log_scalars=dict(loss=HistoryBuffer([0.5], [1]))),
+        )
+        torch.save(trained, tmp_path / f'{name}.pth')
     shutil.copy(SCENE, tmp_path / 'photo.jpg')
-    script = '\n'.join(line for line in INFERENCERS.splitlines() if kind in line)
-    words = [sys.executable, '-W', 'ignore', '-c', 'import mmghost\n' * importing + script]
+    lines = INFERENCERS.splitlines()
+    calls = [
+        line for name in names for line in lines if line.endswith(f"'{name}.pth')('photo.jpg')")
+    ]
+    assert len(calls) == len(names)
+    kinds = [call.split('(')[0] for call in calls]
+    imports = [line for line in lines if line.startswith('from') and line.split()[-1] in kinds]
+    script = '\n'.join(['import mmghost'] * importing + imports + calls)
+    words = [sys.executable, '-W', 'ignore', '-c', script]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
 
