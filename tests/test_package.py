@@ -109,6 +109,7 @@ def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
 
 BASE = 'mmghost::detection/yolov3_ghostnetv2-1.0x_8xb24-320-300e_coco.py'
 READ = "from mmengine.config import Config; Config.fromfile('{}.py')"
+BY_NAME = f"from mmengine.hub import get_config; get_config('{BASE}')"
 
 
 def test_configs_of_an_installed_wheel(wheel, tmp_path):
@@ -121,10 +122,9 @@ def test_configs_of_an_installed_wheel(wheel, tmp_path):
     (tmp_path / 'plain.py').write_text(f"_base_ = '{BASE}'")
     (tmp_path / 'importing.py').write_text(f"_base_ = __import__('mmghost') and '{BASE}'")
     where = dict(env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
-    by_name = f"import mmghost; from mmengine.hub import get_config; get_config('{BASE}')"
     listed = next(b.text for b in blocks('python') if b.text.startswith('from importlib.metadata'))
-    plain = 'import mmghost; ' + READ.format('plain')
-    for code in (by_name, plain, READ.format('importing'), listed):
+    plain = f'import mmghost; {BY_NAME}; {READ.format("plain")}'
+    for code in (plain, READ.format('importing'), listed):
         done = run_python(code, **where)
         assert done.returncode == 0, done.stderr
     tool = tmp_path / 'mmghost' / '.mim' / 'tools' / 'train.py'
