@@ -368,7 +368,7 @@ ENTRIES = [
         id=entry['Name'],
         marks=(
             []
-            if entry['Metadata'].get('FLOPs', 1e9) < 1e9 and CONFIGS in metafile.parents
+            if entry['Metadata'].get('FLOPs', 1e9) < 2.5e8 and CONFIGS in metafile.parents
             else [pytest.mark.slow]
         )
         + needs_package(ROOT / entry['Config']),

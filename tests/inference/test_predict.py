@@ -78,12 +78,17 @@ def test_what_the_demo_images_show(inferencers):
 
 @exports
 @pytest.mark.parametrize(
-    'task', [*(pytest.param(task, marks=pytest.mark.slow) for task in ('det', 'seg')), 'cls']
+    ('task', 'format', 'suffix'),
+    [
+        pytest.param('det', 'onnx', '.onnx', marks=pytest.mark.slow),
+        pytest.param('seg', 'onnx', '.onnx', marks=pytest.mark.slow),
+        ('cls', 'torch-export', '.pt2'),
+    ],
 )
-def test_exported_files_predict_as_their_models(task, inferencers, tmp_path):
-    file = tmp_path / 'model.onnx'
+def test_exported_files_predict_as_their_models(task, format, suffix, inferencers, tmp_path):
+    file = tmp_path / f'model{suffix}'
     # Logits, as classes enlarged to the picture have coarser borders
-    export_model(DEMO_CONFIGS[task], shipped(task), file, 'onnx', logits=task == 'seg')
+    export_model(DEMO_CONFIGS[task], shipped(task), file, format, logits=task == 'seg')
     found = load_inferencer(task, DEMO_CONFIGS[task], file)(str(DEMO[task]))
     expected = inferencers[task](str(DEMO[task]))
     assert found.content.keys() == expected.content.keys()
@@ -93,7 +98,7 @@ def test_exported_files_predict_as_their_models(task, inferencers, tmp_path):
     difference = found.picture.astype(float) - expected.picture.astype(float)
     assert found.picture.shape == expected.picture.shape and abs(difference).mean() < 1
     other = next(name for name in TASKS if name != task)
-    with pytest.raises(ValueError, match='the config is for .*model.onnx for'):
+    with pytest.raises(ValueError, match=f'the config is for .*model{suffix} for'):
         load_inferencer(other, DEMO_CONFIGS[other], file)
 
 

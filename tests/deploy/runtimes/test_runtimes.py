@@ -31,37 +31,6 @@ def backbone():
     return backbone
 
 
-@exports
-@pytest.mark.parametrize('format', COMPARED)
-def test_fixed_shape(backbone, format, tmp_path):
-    skip_without_packages(format)
-    file = tmp_path / 'new' / f'backbone{FORMATS[format].SUFFIX}'
-    image = torch.randn(1, 3, 64, 33)
-    export_module(backbone, image, file, format, (), METADATA, ['fine', 'coarse'])
-    exported = load_exported(file, threads=1)
-    assert exported.metadata == METADATA
-    assert exported.input_shape == (1, 3, 64, 33)
-    assert exported.output_names == ['fine', 'coarse']
-    assert_same_outputs(exported, backbone, 1, 3, 64, 33)
-    beside = {file.with_suffix(suffix) for suffix in FORMATS[format].BESIDE}
-    assert set(file.parent.iterdir()) == {file, *beside}
-    with pytest.raises(FileExistsError, match='exists: give another name'):
-        export_module(backbone, image, file, format)
-
-
-@exports
-@pytest.mark.parametrize('format', ['onnx', 'torch-export'])  # OpenVINO's comes from ONNX's
-def test_dynamic_shape(backbone, format, tmp_path):
-    file = tmp_path / f'backbone{FORMATS[format].SUFFIX}'
-    export_module(backbone, torch.randn(1, 3, 64, 96), file, format, ('batch', 'size'))
-    exported = load_exported(file)
-    assert exported.metadata == {}
-    assert exported.input_shape == (None, 3, None, None)
-    assert exported.output_names == ['output_0', 'output_1']
-    for shape in ((1, 3, 64, 96), (3, 3, 65, 33), (1, 3, 39, 128)):
-        assert_same_outputs(exported, backbone, *shape)
-
-
 class Read(nn.Module):
     """A backbone whose maps convolutions read, which a runtime may merge with what is before."""
 
@@ -76,13 +45,36 @@ class Read(nn.Module):
 
 @exports
 @pytest.mark.parametrize('format', COMPARED)
-def test_the_maps_are_read_in_order(format, tmp_path):
+def test_fixed_shape(format, tmp_path):
+    """Each output is what is made of its own map."""
     skip_without_packages(format)
     model = Read(settle(GhostNet(0.5, out_indices=(0, 1, 2, 3, 4))).float()).eval()
     form = to_deploy_form(model, FORMATS[format].TARGET)
-    file = tmp_path / f'model{FORMATS[format].SUFFIX}'
-    export_module(form, torch.randn(1, 3, 96, 64), file, format)
-    assert_same_outputs(load_exported(file), model, 1, 3, 96, 64)
+    file = tmp_path / 'new' / f'model{FORMATS[format].SUFFIX}'
+    image, names = torch.randn(1, 3, 96, 64), [f'of_map_{index}' for index in range(5)]
+    export_module(form, image, file, format, (), METADATA, names)
+    exported = load_exported(file, threads=1)
+    assert exported.metadata == METADATA
+    assert exported.input_shape == (1, 3, 96, 64)
+    assert exported.output_names == names
+    assert_same_outputs(exported, model, 1, 3, 96, 64)
+    beside = {file.with_suffix(suffix) for suffix in FORMATS[format].BESIDE}
+    assert set(file.parent.iterdir()) == {file, *beside}
+    with pytest.raises(FileExistsError, match='exists: give another name'):
+        export_module(form, image, file, format)
+
+
+@exports
+@pytest.mark.parametrize('format', ['onnx', 'torch-export'])  # OpenVINO's comes from ONNX's
+def test_dynamic_shape(backbone, format, tmp_path):
+    file = tmp_path / f'backbone{FORMATS[format].SUFFIX}'
+    export_module(backbone, torch.randn(1, 3, 64, 96), file, format, ('batch', 'size'))
+    exported = load_exported(file)
+    assert exported.metadata == {}
+    assert exported.input_shape == (None, 3, None, None)
+    assert exported.output_names == ['output_0', 'output_1']
+    for shape in ((1, 3, 64, 96), (3, 3, 65, 33), (1, 3, 39, 128)):
+        assert_same_outputs(exported, backbone, *shape)
 
 
 class Listed(nn.Module):
