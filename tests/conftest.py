@@ -1,3 +1,4 @@
+import gc
 import gzip
 import os
 from functools import cache
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.fileio import load
+
+# Looking for garbage among the objects of torch and of the packages takes 8 % of the tests' time
+gc.set_threshold(100_000, 50, 1000)
 
 
 @pytest.fixture(scope='session', autouse=True)
