@@ -109,14 +109,13 @@ def test_predictions_are_those_of_pytorch(task, files, load_demo):
             assert torch.equal(found.labels, expected.labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'head',
     [
         dict(type='MultiLabelLinearClsHead', thr=0.4),
-        pytest.param(
-            dict(type='CSRAClsHead', num_heads=2, lam=0.1, topk=3), marks=pytest.mark.slow
-        ),
-        pytest.param(dict(type='ArcFaceClsHead', num_subcenters=2), marks=pytest.mark.slow),
+        dict(type='CSRAClsHead', num_heads=2, lam=0.1, topk=3),
+        dict(type='ArcFaceClsHead', num_subcenters=2),
     ],
 )
 def test_heads_for_several_labels_and_for_metrics(head, demo_files, tmp_path):
