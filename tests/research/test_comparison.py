@@ -1,8 +1,9 @@
 import json
 import sys
+from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import CONFIGS, RESEARCH, ROOT
 from mmengine.config import Config
 from mmengine.fileio import load
 
@@ -10,7 +11,7 @@ from research import comparison
 from research.comparison import draw_heads, draw_learning_curves, read_comparison, sections
 from research.results import COMPARISON, METRICS, summarise_runs
 
-TABLES = load(COMPARISON)
+TABLES = {table['table']: table for table in load(COMPARISON)}
 
 
 def write_runs(folder, table, values, column):
@@ -49,7 +50,7 @@ def test_page_is_of_the_results(tmp_path, monkeypatch):
 
 
 def test_means_deviations_and_differences(tmp_path):
-    table = next(one for one in TABLES if one['table'] == 'fashion-mnist')
+    table = TABLES['fashion-mnist']
     values = [(84.0, 86.0, 88.0), (85.0, 85.0, 85.0), (86.0, 87.0, 88.0), (80.0,)]
     write_runs(tmp_path, table, values, 'top1')
     page = '\n'.join(sections(read_comparison(tmp_path)))
@@ -84,10 +85,21 @@ def difference(one, other, path=''):
         yield path
 
 
-@pytest.mark.parametrize('table', TABLES[:5], ids=lambda table: table['table'])
-def test_equal_recipe(table):
+@pytest.mark.parametrize(
+    ('table', 'count'),
+    [
+        ('imagenette', 5),
+        ('camvid', 3),
+        ('fashion-mnist', 4),
+        ('fashion-scenes-segmentation', 4),
+        ('fashion-scenes-detection', 4),
+        ('fashion-ablation', 4),
+    ],
+)
+def test_equal_recipe(table, count):
     """Models differ in the backbone and in the channels of what takes its maps, in nothing else."""
-    first, *others = (Config.fromfile(ROOT / row['config']).to_dict() for row in table['rows'])
+    rows = TABLES[table]['rows'][:count]
+    first, *others = (Config.fromfile(ROOT / row['config']).to_dict() for row in rows)
     for config in others:
         for path in difference(first, config):
             taken = path.endswith('in_channels') and path.startswith('.model.')
@@ -96,10 +108,17 @@ def test_equal_recipe(table):
             assert in_model or path.startswith('.model.head.'), path
 
 
-@pytest.mark.parametrize('row', TABLES[5]['rows'][2::2], ids=lambda row: row['name'])
+@pytest.mark.parametrize(
+    'row',
+    [row for table in TABLES.values() for row in table['rows'] if 'pretrained' in row],
+    ids=lambda row: row['name'],
+)
 def test_pretrained_differs_in_the_weights_only(row):
     pretrained = Config.fromfile(ROOT / row['config']).to_dict()
-    scratch = Config.fromfile(ROOT / row['config'].replace('-pretrained', '')).to_dict()
+    name = Path(row['config'].replace('-pretrained', '')).name
+    (plain,) = (path for root in (CONFIGS, RESEARCH) for path in root.rglob(name))
+    scratch = Config.fromfile(plain).to_dict()
+    assert Path(row['pretrained']).stem in pretrained['weights']
     assert set(difference(scratch, pretrained)) == {'.model.backbone.init_cfg', '.weights'}
 
 
@@ -116,9 +135,10 @@ RECIPE = [
 ]
 
 
-@pytest.mark.parametrize('table', TABLES[-2:], ids=lambda table: table['table'])
+@pytest.mark.parametrize('table', ['fashion-heads-detection', 'fashion-heads-segmentation'])
 def test_heads_differ_in_the_model_and_its_learning_rate_only(table):
-    first, *others = (Config.fromfile(ROOT / row['config']).to_dict() for row in table['rows'])
+    rows = TABLES[table]['rows']
+    first, *others = (Config.fromfile(ROOT / row['config']).to_dict() for row in rows)
     for config in others:
         for key in RECIPE:
             assert not [
@@ -129,7 +149,7 @@ def test_heads_differ_in_the_model_and_its_learning_rate_only(table):
 
 
 def test_heads_are_drawn_over_their_times(tmp_path):
-    table = TABLES[-2]
+    table = TABLES['fashion-heads-detection']
     write_runs(tmp_path, table, [(40.0, 42.0), (35.0,)], 'AP')
     tables = read_comparison(tmp_path)
     times = {row['name']: row['milliseconds'] for row in tables[-2]['rows']}

@@ -192,7 +192,7 @@ def test_killed_and_started_again(run_tiny, place):
 
 def test_tables_have_rows_whose_runs_have_names_of_their_own():
     tables, named = read_tables(), {}
-    assert len(tables) == 25
+    assert len(tables) == 26
     for table in tables.values():
         for row in table['rows']:
             key = row['config'], row.get('options', {})
