@@ -5,6 +5,7 @@ exit status is 1 if a row that was asked for is not recorded at the end.
 """
 
 import argparse
+import ast
 import copy
 import json
 import os
@@ -159,7 +160,9 @@ def write_config(run, data_root, launch, checkpoint=None, teacher=None):
     if teacher is not None:
         config.model.teacher_ckpt = str(teacher)
     text = config.pretty_text.replace("'data/", f"'{data_root}/")
-    if run.config_file.is_file() and run.config_file.read_text() != text:
+    begun = run.config_file.read_text() if run.config_file.is_file() else text
+    # Another yapf lays the same config out in another way
+    if ast.dump(ast.parse(begun)) != ast.dump(ast.parse(text)):
         raise ValueError(
             f'{run.work_dir} was begun with another config: remove it, or give another --work-dir.'
         )
