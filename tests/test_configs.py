@@ -9,10 +9,12 @@ from helpers import CONFIGS, RESEARCH, ROOT, configs_below
 from mmengine import registry
 from mmengine.config import Config
 from mmengine.fileio import load
+from mmengine.hub import get_config
 from mmengine.registry import MODELS, TRANSFORMS, init_default_scope
 from mmengine.utils import get_installed_path
 
 from demo.fashion_mnist import unpack_fashion_mnist
+from mmghost.backbones import GhostNet
 from mmghost.utils.complexity import count_complexity
 from mmghost.utils.whole_models import WholeModel
 
@@ -292,7 +294,8 @@ def installed(tmp_path, monkeypatch):
     (tmp_path / '.mim').mkdir()
     for name in ('configs', 'model-index.yml'):
         (tmp_path / '.mim' / name).symlink_to(ROOT / name)
-    monkeypatch.setattr('mmengine.config.config.get_installed_path', find)
+    for module in ('mmengine.config.config', 'mmengine.hub.hub'):
+        monkeypatch.setattr(f'{module}.get_installed_path', find)
     return tmp_path
 
 
@@ -331,6 +334,16 @@ def test_zoo_as_base_of_a_users_config(path, installed):
     used = dict(loader=expected['test_dataloader'], pipeline=expected['train_pipeline'])
     config = Config.fromfile(installed / 'two.py')
     assert resolved(config.to_dict(), zoo.default_scope) == dict(expected, used=used)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', [as_param(path) for path in configs_below(CONFIGS)])
+def test_zoo_by_name_builds(path, installed):
+    config = get_config(f'mmghost::{path.relative_to(CONFIGS)}')
+    init_default_scope(config.default_scope)
+    with torch.device('meta'):
+        assert isinstance(MODELS.build(config.model).backbone, GhostNet)
+    assert all(TRANSFORMS.build(step) for step in config.test_dataloader.dataset.pipeline)
 
 
 @pytest.mark.parametrize('path', COCO, ids=lambda path: path.stem)

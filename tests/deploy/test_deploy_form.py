@@ -22,7 +22,7 @@ def assert_same_function(backbone, *sizes, packed=False):
     inputs = [torch.randn(1, 3, *size, dtype=torch.double) for size in sizes]
     with torch.no_grad():
         expected = [backbone(x) for x in inputs]
-        for target in ('torch', *(TARGETS if packed else ['onnxruntime'])):
+        for target in ('torch', *TARGETS):
             deployed = to_deploy_form(copy.deepcopy(backbone), target)
             assert isinstance(deployed, PackedBackbone) == (packed and target != 'torch')
             for x, outs in zip(inputs, expected):
@@ -77,7 +77,7 @@ def test_every_output_stride(output_stride):
     ],
 )
 def test_options(packed, options):
-    assert_same_function(GhostNetV2(0.5, **options), (65, 33), packed=packed)
+    assert_same_function(GhostNetV2(0.5, **options), (65, 33), (64, 32), packed=packed)
 
 
 @pytest.mark.parametrize('where', ['gate', 'expanded', 'output'])

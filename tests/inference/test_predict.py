@@ -82,6 +82,7 @@ def test_what_the_demo_images_show(inferencers):
     [
         pytest.param('det', 'onnx', '.onnx', marks=pytest.mark.slow),
         pytest.param('seg', 'onnx', '.onnx', marks=pytest.mark.slow),
+        pytest.param('cls', 'onnx', '.onnx', marks=pytest.mark.slow),
         ('cls', 'torch-export', '.pt2'),
     ],
 )
