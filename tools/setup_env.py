@@ -1,15 +1,15 @@
 """Make the environment that mmghost is developed and tested in, or mend it.
 
-Runs before anything is installed, so it uses Python's standard library alone. Every finished step
-is recognised and skipped. The versions stand in requirements/constraints.txt; those of the mm
-packages in requirements/official and requirements/onedl, a folder a stack.
+Runs before anything is installed, so it uses Python's standard library alone. What is installed
+already is left to pip, which skips it; the compiled mmcv is kept in a cache. The versions stand in
+requirements/constraints.txt; those of the mm packages in requirements/official and
+requirements/onedl, a folder a stack.
 """
 
 import argparse
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import runpy
@@ -24,40 +24,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
-CONSTRAINTS = REQUIREMENTS / 'constraints.txt'
 CHECKSUMS = REQUIREMENTS / 'mmcv.sha256'
 STACKS = {'official': '.venv', 'onedl': '.venv-onedl'}  # and where their environments go
+LISTS = ('torch', 'undeclared', 'runtime', 'onnx', 'openvino', 'tests')
 SUPPORTED = runpy.run_path(str(ROOT / 'mmghost' / 'compat.py'))['SUPPORTED']
+PYTHON = f'{sys.version_info[0]}.{sys.version_info[1]}'
 ENV_GB, COMPILE_GB = 11, 2  # free space needed by torch and the rest, and by the compile
-
-PROBE = r"""
-import collections, csv, importlib.metadata as metadata, json, os, re
-dists, records = {}, {}
-for dist in metadata.distributions():
-    name = re.sub('[-_.]+', '-', dist.metadata['Name'] or '').lower()
-    if name not in dists:
-        dists[name] = dist
-        records[name] = list(csv.reader((dist.read_text('RECORD') or '').splitlines()))
-owners = collections.Counter(path for record in records.values() for path, _, _ in record)
-
-def damaged(name):
-    for path, _, size in records[name]:
-        # Some packages overwrite each other's tests/__init__.py
-        if not size or path.endswith('.pyc') or owners[path] > 1:
-            continue
-        try:
-            if os.stat(dists[name].locate_file(path)).st_size != int(size):
-                return True
-        except OSError:
-            return True
-    return not records[name]
-
-found = {}
-for name, dist in dists.items():
-    url = json.loads(dist.read_text('direct_url.json') or '{}').get('url', '')
-    found[name] = dict(version=dist.version, damaged=damaged(name), url=url)
-print(json.dumps(found))
-"""
 
 PROOF_MMCV = r"""
 import torch
@@ -77,6 +49,24 @@ import onnxruntime, onnxscript, openvino
 """
 )
 
+PROBE_STACK = r"""
+from importlib.metadata import distributions
+print(*(dist.metadata['Name'] for dist in distributions()))
+"""
+
+PROBE_WHEEL = r"""
+from importlib.metadata import distribution
+import json
+print(json.loads(distribution('{name}').read_text('direct_url.json'))['url'])
+"""
+
+PROBE_TORCH = r"""
+import platform, sys, torch
+ops = 'cuda' if torch.cuda.is_available() else 'cpu'
+python = f'cp{sys.version_info[0]}{sys.version_info[1]}'
+print(f'torch{torch.__version__}-{python}-{platform.machine()}-{ops}')
+"""
+
 
 class SetupError(Exception):
     """What is missing, in one line."""
@@ -90,31 +80,22 @@ def canonical(name):
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def read_constraints(python, stack='official', more=None):
-    """Read the pinned versions that apply to this (major, minor); those of ``more`` come first."""
+def read_constraints(stack, more=None):
+    """Read the pinned versions, the lines of each package; those in ``more`` replace others."""
     pins = {}
-    for file in (CONSTRAINTS, REQUIREMENTS / stack / 'constraints.txt', more):
+    for file in (REQUIREMENTS / 'constraints.txt', REQUIREMENTS / stack / 'constraints.txt', more):
+        lines = {}
         for line in file.read_text().splitlines() if file else ():
-            match = re.fullmatch(
-                r'([\w.-]+)==([^;\s]+)(?:; python_version (>=|<) "3\.(\d+)")?', line
-            )
-            if match is None:
-                continue
-            name, version, operator, minor = match.groups()
-            newer = minor is None or python[1] >= int(minor)
-            if operator is None or newer == (operator == '>='):
-                pins[canonical(name)] = version
+            if name := re.match(r'[\w.-]+', line):
+                lines.setdefault(canonical(name[0]), []).append(line)
+        pins.update(lines)
     return pins
 
 
-def read_names(name):
-    lines = (REQUIREMENTS / f'{name}.txt').read_text().splitlines()
-    return [canonical(line) for line in lines if line and not line.startswith('#')]
-
-
-def mmcv_name(pins):
-    """Return the name under which the stack's mmcv is distributed."""
-    return 'mmcv' if 'mmcv' in pins else 'onedl-mmcv'
+def mmcv_version(pins):
+    """Return the name under which the stack's mmcv is distributed, and its version."""
+    name = 'mmcv' if 'mmcv' in pins else 'onedl-mmcv'
+    return name, pins[name][0].split('==')[1]
 
 
 def check_sha256(path):
@@ -147,17 +128,14 @@ def locked(path, waiting):
 
 
 class Environment:
-    """The virtual environment: what it holds, and the commands run in it."""
+    """The virtual environment, and the commands run in it."""
 
     def __init__(self, folder):
         self.folder = folder
         self.python = folder / 'bin' / 'python'
         self.logs = folder / 'setup-logs'
-        self.variables = {
-            key: value
-            for key, value in os.environ.items()
-            if key not in ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER')
-        }
+        misleading = ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER')
+        self.variables = {k: v for k, v in os.environ.items() if k not in misleading}
         self.variables.update(
             PYTHONNOUSERSITE='1',
             PIP_DISABLE_PIP_VERSION_CHECK='1',
@@ -166,36 +144,34 @@ class Environment:
             PATH=f'{folder / "bin"}{os.pathsep}{os.environ.get("PATH", "")}',
         )
 
-    def output(self, *args):
-        """Run Python in the environment; return its output, or None if it failed."""
+    def is_sound(self):
+        """Tell whether it has this Python and pip, and was made where it is now."""
+        pip = self.folder / 'bin' / 'pip'  # the scripts that pip makes name the folder
+        found = self.output(f'import pip, sys; print("{PYTHON} == %d.%d" % sys.version_info[:2])')
+        here = pip.exists() and f'{self.folder}/' in pip.read_text()
+        return here and found == f'{PYTHON} == {PYTHON}'
+
+    def execute(self, *args):
+        """Run Python in the environment, away from this folder's modules."""
+        command = [self.python, '-W', 'ignore', *args]
+        options = dict(capture_output=True, text=True, cwd=self.folder, env=self.variables)
+        return subprocess.run(command, **options)
+
+    def output(self, code):
+        """Run code; return what it prints, or None if it failed."""
         if not self.python.exists():
             return None
-        done = subprocess.run(
-            [self.python, *args],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=self.variables,
-        )
-        return done.stdout if done.returncode == 0 else None
+        done = self.execute('-c', code)
+        return None if done.returncode else done.stdout.strip()
 
     def error(self, code):
-        """Run code in the environment; return the last line of its error, None if it ran."""
-        done = subprocess.run(
-            [self.python, '-W', 'ignore', '-c', code],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=self.variables,
-        )
+        """Run code; return the last line of its error, None if it ran."""
+        done = self.execute('-c', code)
         if done.returncode == 0:
             return None
         return (done.stderr.strip().splitlines() or [f'exit status {done.returncode}'])[-1]
 
-    def probe(self):
-        return json.loads(self.output('-c', PROBE) or '{}')
-
-    def run(self, log_name, command, on_line=None, **variables):
+    def run(self, log_name, command, **variables):
         """Run a command, its output in a log; show that it lives, and its end if it fails."""
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f'{log_name}.log'
@@ -213,9 +189,7 @@ class Environment:
             )
             for line in process.stdout:
                 file.write(line)
-                if on_line is not None:
-                    on_line(line)
-                elif line.strip() and time.monotonic() - reported > 20:
+                if line.strip() and time.monotonic() - reported > 20:
                     reported = time.monotonic()
                     say(f'      {reported - started:.0f} s: {line.strip()[:80]}')
             code = process.wait()
@@ -232,16 +206,13 @@ class Environment:
 
 
 def check_python():
-    found = sys.version_info[:2]
     oldest, too_new = SUPPORTED['python']
-    if (
-        not [int(part) for part in oldest.split('.')]
-        <= [*found]
-        < [int(part) for part in too_new.split('.')]
-    ):
+    minors = [int(version.split('.')[1]) for version in (oldest, too_new)]
+    if not (3, minors[0]) <= sys.version_info[:2] < (3, minors[1]):
         raise SetupError(
-            f'Python {found[0]}.{found[1]} is not supported: from {oldest}, below {too_new}, are; '
-            'choose one with PYTHON=, for example make setup PYTHON=python3.11.'
+            f'Python {sys.version_info[0]}.{sys.version_info[1]} is not supported: from {oldest}, '
+            f'below {too_new}, are; choose one with PYTHON=, for example make setup '
+            'PYTHON=python3.11.'
         )
     if sys.platform != 'linux':
         raise SetupError(f'the set-up is made for Linux, not {sys.platform}.')
@@ -251,7 +222,7 @@ def check_python():
         except ImportError:
             raise SetupError(
                 f"Python's {module} module is missing: on Debian or Ubuntu, "
-                f'apt-get install python{found[0]}.{found[1]}-venv.'
+                f'apt-get install python{PYTHON}-venv.'
             ) from None
 
 
@@ -269,96 +240,81 @@ def check_network(env):
     """Fetch one small wheel the way pip is configured to."""
     with tempfile.TemporaryDirectory() as folder:
         options = ('--no-deps', '--no-cache-dir', '--timeout', '15', '--retries', '1')
-        if env.output('-m', 'pip', 'download', *options, '-d', folder, 'wheel') is None:
+        if env.execute('-m', 'pip', 'download', *options, '-d', folder, 'wheel').returncode:
             raise SetupError('no network: pip cannot fetch a package from its index.')
 
 
 def check_compiler():
-    compiler = os.environ.get('CXX', 'c++').split()
-    if shutil.which(compiler[0]) is None:
+    compiler = os.environ.get('CXX', 'c++').split()[0]
+    if shutil.which(compiler) is None:
         raise SetupError(
-            f'no C++ compiler ({compiler[0]} is not on the PATH), which mmcv is built with: on '
+            f'no C++ compiler ({compiler} is not on the PATH), which mmcv is built with: on '
             'Debian or Ubuntu, apt-get install g++.'
         )
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, 'probe.cpp')
-        source.write_text(
-            '#include <optional>\nint main() { return std::optional<int>(0).value(); }'
-        )
-        command = [*compiler, '-std=c++17', str(source), '-o', str(source.with_suffix(''))]
-        if subprocess.run(command, capture_output=True).returncode:
-            raise SetupError(f'the C++ compiler {compiler[0]} cannot build a C++17 program.')
     header = Path(sysconfig.get_paths()['include'], 'Python.h')
     if not header.exists():
         raise SetupError(
             f"Python's headers are missing ({header}), which mmcv is built with: on Debian or "
-            f'Ubuntu, apt-get install python{sys.version_info[0]}.{sys.version_info[1]}-dev.'
+            f'Ubuntu, apt-get install python{PYTHON}-dev.'
         )
 
 
-# ------------------------------------------------------------------------------- the steps
+def check_stack(env, stack):
+    """Refuse an environment of the other stack: both have the same import names."""
+    found = {canonical(name) for name in (env.output(PROBE_STACK) or '').split()}
+    for other in STACKS.keys() - {stack}:
+        for package in ('mmcv', 'openmmlab'):
+            names = (REQUIREMENTS / other / f'{package}.txt').read_text().splitlines()
+            if theirs := found & set(names):
+                raise SetupError(
+                    f'{env.folder} has {min(theirs)} of the {other} stack: give another --venv.'
+                )
 
 
-def venv_is_sound(env):
-    expected = f'{sys.version_info[0]}.{sys.version_info[1]} {env.folder}'
-    code = 'import sys, pip; print("{0}.{1}".format(*sys.version_info), sys.prefix)'
-    found = env.output('-c', code)
-    # pip writes the folder into the scripts it makes: a folder that was moved is made anew.
-    made_here = env.folder / '.made-in'
-    return (
-        found is not None
-        and found.strip() == expected
-        and made_here.exists()
-        and made_here.read_text() == str(env.folder)
-    )
+def check_before(env, pins):
+    """Check what the making of a new environment needs, before anything long starts."""
+    if env.folder.exists() and os.listdir(env.folder) and not (env.folder / 'pyvenv.cfg').exists():
+        raise SetupError(f'{env.folder} exists and is no virtual environment: give another --venv.')
+    check_disk(env.folder, ENV_GB)
+    name, version = mmcv_version(pins)
+    tag = f'cp{PYTHON.replace(".", "")}'
+    if not any((cache_folder() / 'wheels').glob(f'{name}{version}-torch*-{tag}-*/*.whl')):
+        check_compiler()
+        check_disk(cache_folder(), COMPILE_GB)
+
+
+# ------------------------------------------------------------------------------- mmcv
 
 
 def wheel_key(env, pins):
     """Name what a compiled mmcv depends on: its version, torch's with its build tag, Python's."""
-    code = (
-        'import sys, platform, torch;'
-        'ops = "cuda" if torch.cuda.is_available() else "cpu";'
-        'print(f"torch{torch.__version__}-cp{sys.version_info[0]}{sys.version_info[1]}'
-        '-{platform.machine()}-{ops}")'
-    )
-    tag = env.output('-c', code)
+    tag = env.output(PROBE_TORCH)
     if tag is None:
         raise SetupError(f'torch does not import: {env.error("import torch")}')
-    name = mmcv_name(pins)
-    return f'{name}{pins[name]}-{tag.strip()}'
-
-
-def cached_wheels(pins):
-    """Find the cached wheels that can fit, before torch is there to tell the exact key."""
-    name, tag = mmcv_name(pins), f'cp{sys.version_info[0]}{sys.version_info[1]}'
-    return list(
-        (cache_folder() / 'wheels').glob(f'{name}{pins[name]}-torch{pins["torch"]}*-{tag}-*/*.whl')
-    )
-
-
-class CompileProgress:
-    """Ninja's counter as a bar on a terminal, as a line every tenth elsewhere."""
-
-    def __init__(self):
-        self.started, self.tenth = time.monotonic(), 0
-
-    def __call__(self, line):
-        match = re.match(r'\s*\[(\d+)/(\d+)\]', line)
-        if match is None:
-            return
-        done, total = int(match[1]), int(match[2])
-        text = f'      compiled {done} of {total} files, {time.monotonic() - self.started:.0f} s'
-        if sys.stdout.isatty():
-            print(f'\r{text}', end='\n' if done == total else '', flush=True)
-        elif done * 10 // total > self.tenth:
-            self.tenth = done * 10 // total
-            say(text)
+    return f'{"".join(mmcv_version(pins))}-{tag}'
 
 
 def raise_standard(script, torch):
     """Let mmcv be compiled as the C++ that torch's headers ask for, C++20 from 2.14 on."""
     standard = 20 if [int(part) for part in torch.split('.')[:2]] >= [2, 14] else 17
     script.write_text(re.sub(r'-std=c\+\+1[47]', f'-std=c++{standard}', script.read_text()))
+
+
+def unpack_mmcv(env, pins, source):
+    name, version = mmcv_version(pins)
+    with tempfile.TemporaryDirectory() as download:
+        options = ('--no-deps', '--no-binary', name, '--no-build-isolation', '-d', download)
+        env.pip('mmcv-download', 'download', *options, f'{name}=={version}')
+        packed = next(Path(download).glob('*.tar.gz'))
+        check_sha256(packed)
+        unpacked = source.parent / 'unpacked'
+        shutil.rmtree(unpacked, ignore_errors=True)
+        with tarfile.open(packed) as archive:
+            # Python has known filters since 3.10.12 and 3.11.4
+            safe = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
+            archive.extractall(unpacked, **safe)
+    raise_standard(unpacked / source.name / 'setup.py', pins['torch'][0].split('==')[1])
+    (unpacked / source.name).rename(source)
 
 
 def compile_mmcv(env, pins, key):
@@ -369,34 +325,16 @@ def compile_mmcv(env, pins, key):
             "torch sees a GPU but there is no nvcc to compile mmcv's CUDA operators: install the "
             'CUDA toolkit and set CUDA_HOME, or set CUDA_VISIBLE_DEVICES= to go without the GPU.'
         )
-    name = mmcv_name(pins)
     build = cache_folder() / 'build' / key
-    source = build / f'{name.replace("-", "_")}-{pins[name]}'
+    source = build / '-'.join(mmcv_version(pins)).replace('onedl-', 'onedl_')
     check_disk(build, COMPILE_GB)
     if not source.exists():
-        with tempfile.TemporaryDirectory() as download:
-            env.pip(
-                'mmcv-download',
-                *('download', '--no-deps', '--no-binary', name, '--no-build-isolation'),
-                *('-d', download, f'{name}=={pins[name]}'),
-            )
-            build.mkdir(parents=True, exist_ok=True)
-            unpacked = build / 'unpacked'
-            shutil.rmtree(unpacked, ignore_errors=True)
-            packed = next(Path(download).glob('*.tar.gz'))
-            check_sha256(packed)
-            with tarfile.open(packed) as archive:
-                # Python has known filters since 3.10.12 and 3.11.4
-                safe = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
-                archive.extractall(unpacked, **safe)
-            raise_standard(unpacked / source.name / 'setup.py', pins['torch'])
-            (unpacked / source.name).rename(source)
+        unpack_mmcv(env, pins, source)
     wheels = build / 'wheels'
-    env.run(
+    env.pip(
         'mmcv-compile',
-        [env.python, '-m', 'pip', 'wheel', '-v', '--no-deps', '--no-build-isolation']
-        + ['--no-cache-dir', '-w', wheels, source],
-        on_line=CompileProgress(),
+        *('wheel', '-v', '--no-deps', '--no-build-isolation', '--no-cache-dir'),
+        *('-w', wheels, source),
         MMCV_WITH_OPS='1',
         MAX_JOBS=os.environ.get('MAX_JOBS', str(len(os.sched_getaffinity(0)))),
         CFLAGS='-g0',
@@ -410,185 +348,88 @@ def compile_mmcv(env, pins, key):
     return cached / wheel.name
 
 
-def install_mmcv(env, pins):
+def install_mmcv(env, pins, *options):
     """Install mmcv from the cache if a wheel there proves itself, else compile it."""
     key = wheel_key(env, pins)
-    with locked(
-        cache_folder() / f'{key}.lock', '      another set-up is compiling mmcv: waiting for it'
-    ):
-        wheels = list((cache_folder() / 'wheels' / key).glob('*.whl'))
-        for wheel in wheels:
+    waiting = '      another set-up is compiling mmcv: waiting for it'
+    with locked(cache_folder() / f'{key}.lock', waiting):
+        for wheel in (cache_folder() / 'wheels' / key).glob('*.whl'):
             try:
-                install_mmcv_wheel(env, wheel)
+                return install_wheel(env, pins, wheel, *options)
             except SetupError as error:
                 say(f'      the cached wheel is refused: {error}')
                 wheel.unlink()
-            else:
-                say(f'      from the cache: {wheel}')
-                return
         wheel = compile_mmcv(env, pins, key)
         try:
-            install_mmcv_wheel(env, wheel)
+            install_wheel(env, pins, wheel)
         except SetupError:
             wheel.unlink()
             raise
 
 
-def install_mmcv_wheel(env, wheel):
+def install_wheel(env, pins, wheel, *options):
+    if not options and env.output(PROBE_WHEEL.format(name=mmcv_version(pins)[0])) == wheel.as_uri():
+        return
     env.pip('mmcv', 'install', '--no-deps', '--no-index', '--force-reinstall', wheel)
     error = env.error(PROOF_MMCV)
     if error is not None:
         raise SetupError(f'mmcv.ops does not work: {error}')
 
 
-def install_mmghost(env):
-    env.pip('mmghost', 'install', '--no-deps', '--no-build-isolation', '-e', ROOT)
-
-
-def mim_is_stale(env):
-    """Tell whether the environment's copies of mim's files differ from the sources."""
-    python = f'python{sys.version_info[0]}.{sys.version_info[1]}'
-    copies = env.folder / 'lib' / python / 'site-packages' / 'mmghost' / '.mim'
-    names = ('configs', 'tools', 'model-index.yml')
-    return any(content(ROOT / name) != content(copies / name) for name in names)
-
-
-def content(path):
-    """Read a file, or all files of a folder by relative path; not compiled Python."""
-    files = [file for file in path.rglob('*') if file.is_file()] if path.is_dir() else [path]
-    return {
-        str(file.relative_to(path)): file.read_bytes()
-        for file in files
-        if file.is_file() and '__pycache__' not in file.parts
-    }
-
-
-def install(env, pins, name, *options):
-    constraints = env.folder / 'constraints.txt'
-    constraints.write_text(''.join(f'{pin}=={version}\n' for pin, version in pins.items()))
-    log = Path(name).name
-    env.pip(log, 'install', *options, '-r', REQUIREMENTS / f'{name}.txt', '-c', constraints)
-
-
 # ------------------------------------------------------------------------------- the set-up
 
 
-class Setup:
-    def __init__(self, folder, stack='official', more=None):
-        self.env = Environment(folder)
-        self.stack = stack
-        self.pins = read_constraints(sys.version_info[:2], stack, more)
-        self.mmcv = mmcv_name(self.pins)
-        self.all_again = False
+def steps(env, stack, pins, *options):
+    """List what is to be done, as (name, function); pip skips what is there already."""
+    constraints = env.folder / 'constraints.txt'
+    constraints.write_text('\n'.join(line for lines in pins.values() for line in lines))
 
-    def wrong(self, found, names):
-        """List those of the packages that are absent, damaged or of another version."""
-        return [
-            name
-            for name in names
-            if name not in found
-            or found[name]['damaged']
-            or found[name]['version'].split('+')[0] != self.pins[name]
-        ]
+    def install(log_name, lists, *more):
+        files = [part for name in lists for part in ('-r', REQUIREMENTS / f'{name}.txt')]
+        env.pip(log_name, 'install', *files, '-c', constraints, *more, *options)
 
-    def pending(self):
-        """List the steps to do, as (name, function)."""
-        env, steps = self.env, []
-        sound = venv_is_sound(env)
-        found = env.probe() if sound else {}
-        self.refuse_other_stacks(found)
-        broken = [
-            name
-            for name in self.wrong(found, [name for name in self.pins if name in found])
-            if name not in (self.mmcv, 'pip')
-        ]
-        if broken:
-            steps.append((f'mending {", ".join(broken)}', lambda: self.reinstall(broken)))
-        for name, options in (
-            ('build', ()),
-            ('torch', ()),
-            ('undeclared', ()),
-            (f'{self.stack}/openmmlab', ('--no-build-isolation',)),
-            (f'{self.stack}/mim', ('--no-deps', '--no-build-isolation')),
-            ('runtime', ()),
-            ('onnx', ()),
-            ('openvino', ()),
-            ('tests', ()),
-        ):
-            wanted = read_names(name)
-            missing = wanted if self.all_again else [pin for pin in wanted if pin not in found]
-            if missing:
-                versions = ', '.join(f'{pin} {self.pins[pin]}' for pin in missing)
-                steps.append((versions, lambda n=name, o=options: install(env, self.pins, n, *o)))
-        torch_changes = 'torch' not in found or 'torch' in broken
-        if self.all_again or torch_changes or self.wrong(found, [self.mmcv]):
-            version = self.pins[self.mmcv]
-            steps.append((f'{self.mmcv} {version}', lambda: install_mmcv(env, self.pins)))
-        here = found.get('mmghost', {})
-        if steps:
-            steps.insert(0, ('network', lambda: check_network(env)))
-        if here.get('url') != ROOT.as_uri() or here['damaged'] or mim_is_stale(env):
-            steps.append(('mmghost, editable', lambda: install_mmghost(env)))
-        if not sound:
-            steps.insert(0, (f'virtual environment {env.folder}', self.make_venv))
-        return steps
+    return (
+        ('what builds packages', lambda: install('build', ['build'])),
+        (
+            'torch, the mm packages, runtimes, tests',
+            lambda: install('packages', [*LISTS, f'{stack}/openmmlab'], '--no-build-isolation'),
+        ),
+        ('mim', lambda: install('mim', [f'{stack}/mim'], '--no-deps', '--no-build-isolation')),
+        (' '.join(mmcv_version(pins)), lambda: install_mmcv(env, pins, *options)),
+        (
+            'mmghost, editable',
+            lambda: env.pip('mmghost', 'install', '--no-deps', '--no-build-isolation', '-e', ROOT),
+        ),
+    )
 
-    def refuse_other_stacks(self, found):
-        """The stacks' packages have the same import names, and would overwrite each other."""
-        for stack in STACKS.keys() - {self.stack}:
-            for name in (*read_names(f'{stack}/openmmlab'), *read_names(f'{stack}/mmcv')):
-                if name in found:
-                    raise SetupError(
-                        f'{self.env.folder} has {name} of the {stack} stack: give another --venv.'
-                    )
 
-    def make_venv(self):
-        env = self.env
-        shutil.rmtree(env.folder, ignore_errors=True)
-        env.run('venv', [sys.executable, '-m', 'venv', env.folder])
-        (env.folder / '.made-in').write_text(str(env.folder))
-
-    def reinstall(self, names):
-        exact = [f'{name}=={self.pins[name]}' for name in names]
-        self.env.pip('mend', 'install', '--force-reinstall', '--no-deps', *exact)
-
-    def preflight(self, steps):
-        folder = self.env.folder
-        ours = {'pyvenv.cfg', 'setup-logs'}
-        if folder.exists() and not ours & set(os.listdir(folder)) and os.listdir(folder):
-            raise SetupError(f'{folder} exists and is no virtual environment: give another --venv.')
-        names = ' '.join(name for name, _ in steps)
-        needed = ENV_GB if 'torch ' in names else 1
-        check_disk(folder, needed)
-        if 'mmcv ' in names and not cached_wheels(self.pins):
-            check_compiler()
-            check_disk(cache_folder(), COMPILE_GB)
-
-    def run(self):
+def do(steps):
+    for index, (name, function) in enumerate(steps, 1):
+        say(f'[{index}/{len(steps)}] {name}')
         started = time.monotonic()
-        steps = self.pending()
-        if steps:
-            self.preflight(steps)
-        self.do(steps)
-        error = self.env.error(PROOF_ALL)
-        if error is not None:
-            say(f'The environment does not work ({error}): every step is done again.')
-            self.all_again = True
-            steps = self.pending()
-            self.preflight(steps)
-            self.do(steps)
-            error = self.env.error(PROOF_ALL)
-            if error is not None:
-                raise SetupError(f'the environment does not work: {error}')
-        took = time.monotonic() - started
-        say(f'The environment in {self.env.folder} is ready ({took:.0f} s).')
+        function()
+        say(f'      done in {time.monotonic() - started:.0f} s')
 
-    def do(self, steps):
-        for index, (name, function) in enumerate(steps, 1):
-            say(f'[{index}/{len(steps)}] {name}')
-            started = time.monotonic()
-            function()
-            say(f'      done in {time.monotonic() - started:.0f} s')
+
+def set_up(env, stack, more=None):
+    started = time.monotonic()
+    pins = read_constraints(stack, more)
+    if not env.is_sound():
+        check_before(env, pins)
+        shutil.rmtree(env.folder, ignore_errors=True)
+        say(f'A virtual environment in {env.folder}')
+        env.run('venv', [sys.executable, '-m', 'venv', env.folder])
+        check_network(env)
+    check_stack(env, stack)
+    do(steps(env, stack, pins))
+    error = env.error(PROOF_ALL)
+    if error is not None:
+        say(f'The environment does not work ({error}): every package is installed again.')
+        do(steps(env, stack, pins, '--force-reinstall'))
+        error = env.error(PROOF_ALL)
+        if error is not None:
+            raise SetupError(f'the environment does not work: {error}')
+    say(f'The environment in {env.folder} is ready ({time.monotonic() - started:.0f} s).')
 
 
 def main():
@@ -612,7 +453,7 @@ def main():
     try:
         check_python()
         with locked(folder.with_name(f'{folder.name}.lock'), 'Another set-up is at work: waiting.'):
-            Setup(folder, args.stack, args.constraints).run()
+            set_up(Environment(folder), args.stack, args.constraints)
     except SetupError as error:
         sys.exit(f'setup: {error}')
     except KeyboardInterrupt:
