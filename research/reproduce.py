@@ -101,10 +101,10 @@ class Run:
         """str | None: What another row trained with this seed, if the row names one under a key."""
         if key not in self.row:
             return None
-        folder = self.work_dirs / run_name(self.row[key], {}, self.seed)
-        checkpoint = find_latest_checkpoint(folder)
-        if checkpoint is None:
-            raise FileNotFoundError(f'{folder} has no weights to begin with')
+        name = run_name(self.row[key], {}, self.seed)
+        checkpoint = find_latest_checkpoint(self.work_dirs / name)
+        if checkpoint is None or not (self.results / f'{name}.json').exists():
+            raise FileNotFoundError(f'{name} has not ended, whose weights this begins with')
         return checkpoint
 
 

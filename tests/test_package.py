@@ -30,6 +30,17 @@ def wheel(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
+def installed(request, tmp_path_factory):
+    """The folder that a wheel is installed in, by the name of its fixture."""
+    folder = tmp_path_factory.mktemp('installed')
+    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
+    subprocess.run(
+        [*command, '--target', folder, request.getfixturevalue(request.param)], check=True
+    )
+    return folder
+
+
+@pytest.fixture(scope='module')
 def editable_wheel(tmp_path_factory):
     """The wheel that ``pip install -e`` unpacks beside the metadata."""
     folder = tmp_path_factory.mktemp('editable')
@@ -88,21 +99,22 @@ def test_onedls_mim_finds_an_editable_installation():
 
 
 @mim_reads_wheels
-@pytest.mark.parametrize('kind', ['wheel', pytest.param('editable_wheel', marks=pytest.mark.slow)])
-def test_mim_finds_an_installed_wheel(kind, request, tmp_path):
+@pytest.mark.parametrize(
+    'installed',
+    ['wheel', pytest.param('editable_wheel', marks=pytest.mark.slow)],
+    indirect=True,
+)
+def test_mim_finds_an_installed_wheel(installed, tmp_path):
     """And downloads a config beside its weights, which are there, as there is no network."""
-    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
-    wheel = request.getfixturevalue(kind)
-    subprocess.run([*command, '--target', tmp_path, wheel], check=True)
     name = 'ghostnetv2-1.0x_8xb128_in1k'
     weights = tmp_path / 'got' / 'ck_ghostnetv2_10.pth.tar'
     weights.parent.mkdir()
     weights.touch()
     code = f'from mim.commands.download import download; download("mmghost", ["{name}"], "got")'
-    found = run_python(f'{FIND_CONFIGS}; {code}', env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    found = run_python(f'{FIND_CONFIGS}; {code}', env={'PYTHONPATH': str(installed)}, cwd=tmp_path)
     configs = len(configs_below(CONFIGS))
     assert found.returncode == 0, found.stderr
-    assert found.stdout.split()[:2] == [str(tmp_path / 'mmghost'), str(configs)]
+    assert found.stdout.split()[:2] == [str(installed / 'mmghost'), str(configs)]
     config = Config.fromfile(weights.with_name(f'{name}.py'))
     assert config.model.backbone.type == 'mmghost.GhostNetV2'
 
@@ -112,22 +124,21 @@ READ = "from mmengine.config import Config; Config.fromfile('{}.py')"
 BY_NAME = f"from mmengine.hub import get_config; get_config('{BASE}')"
 
 
-def test_configs_of_an_installed_wheel(wheel, tmp_path):
+@pytest.mark.parametrize('installed', ['wheel'], indirect=True)
+def test_configs_of_an_installed_wheel(installed, tmp_path):
     """As bases and for mmpretrain's list, as docs/use.md has them.
 
     Of mim it is the tool of its package that reads the config.
     """
-    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-index', '-q']
-    subprocess.run([*command, '--target', tmp_path, wheel], check=True)
     (tmp_path / 'plain.py').write_text(f"_base_ = '{BASE}'")
     (tmp_path / 'importing.py').write_text(f"_base_ = __import__('mmghost') and '{BASE}'")
-    where = dict(env={'PYTHONPATH': str(tmp_path)}, cwd=tmp_path)
+    where = dict(env={'PYTHONPATH': str(installed)}, cwd=tmp_path)
     listed = next(b.text for b in blocks('python') if b.text.startswith('from importlib.metadata'))
-    plain = f'import mmghost; {BY_NAME}; {READ.format("plain")}'
-    for code in (plain, READ.format('importing'), listed):
+    plain = f'import mmghost; {BY_NAME}; {READ.format("plain")}\n{listed}'
+    for code in (plain, READ.format('importing')):
         done = run_python(code, **where)
         assert done.returncode == 0, done.stderr
-    tool = tmp_path / 'mmghost' / '.mim' / 'tools' / 'train.py'
+    tool = installed / 'mmghost' / '.mim' / 'tools' / 'train.py'
     command = [sys.executable, '-W', 'ignore', tool, 'plain.py', '--help']
     done = subprocess.run(command, capture_output=True, text=True, **where)
     assert done.returncode == 0 and '--resume' in done.stdout, done.stderr

@@ -90,6 +90,7 @@ def difference(one, other, path=''):
     [
         ('imagenette', 5),
         ('camvid', 3),
+        ('animals', 3),
         ('fashion-mnist', 4),
         ('fashion-scenes-segmentation', 4),
         ('fashion-scenes-detection', 4),

@@ -135,7 +135,7 @@ def test_a_row_that_fails_does_not_lose_the_others(run_tiny, place):
 
 def test_weights_of_another_row_and_of_a_file(run_tiny, place):
     code, said = run_tiny('Pretrained')
-    assert code == 1 and 'work_dirs/reproduce/half_seed0 has no weights to begin with' in said
+    assert code == 1 and 'half_seed0 has not ended, whose weights this begins with' in said
     torch.save({}, place / 'mine.pth')
     code, said = run_tiny('Half', 'Pretrained', 'Taught', more=['--pretrained', 'mine.pth'])
     assert code == 0 and read(place)['pretrained'] == 'mine.pth'
@@ -192,7 +192,7 @@ def test_killed_and_started_again(run_tiny, place):
 
 def test_tables_have_rows_whose_runs_have_names_of_their_own():
     tables, named = read_tables(), {}
-    assert len(tables) == 26
+    assert len(tables) == 27
     for table in tables.values():
         for row in table['rows']:
             key = row['config'], row.get('options', {})

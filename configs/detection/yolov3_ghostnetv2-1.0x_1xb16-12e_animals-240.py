@@ -6,8 +6,8 @@ data_source = (
     'run tools/dataset_converters/animals.py on the folder of both'
 )
 metainfo = dict(classes=('dog', 'cat', 'sheep', 'horse', 'cow'))
-max_epochs = 60
-interval = 10
+max_epochs = 12
+interval = 2
 
 model = dict(
     bbox_head=dict(
@@ -66,6 +66,9 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=max_epochs, convert_to_iter_based=True),
 ]
 default_hooks = dict(checkpoint=dict(interval=interval, max_keep_ckpts=3))
-custom_hooks = [dict(type='mmghost.ChannelsLastHook')]
+custom_hooks = [
+    dict(type='mmghost.ChannelsLastHook'),
+    dict(type='mmghost.CompileBackboneHook'),
+]
 randomness = dict(seed=0)
 auto_scale_lr = dict(base_batch_size=16)
