@@ -162,7 +162,9 @@ def _split_phases(x, d):
     """Take every d-th row and column, from each start: (N, C, H, W) to (d * d * N, C, H/d, W/d)."""
     height, width = x.shape[-2:]
     if not are_static(height, width) or height % d or width % d:
-        x = F.pad(x, (0, -width % d, 0, -height % d), mode='replicate')
+        # Not -width % d, which inductor has no rule for where sizes differ from call to call
+        right, below = ((side + d - 1) // d * d - side for side in (width, height))
+        x = F.pad(x, (0, right, 0, below), mode='replicate')
     # Not by unflatten, whose sizes the older ONNX exporter takes for constants
     n, channels, height, width = (x.shape[axis] for axis in range(4))
     x = x.reshape(n, channels, height // d, d, width // d, d)

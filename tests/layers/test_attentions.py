@@ -247,6 +247,16 @@ def test_fully_connected_dfc_is_the_sums_of_equations_4_and_5():
                 torch.testing.assert_close(layer(z)[0, c, h, w], expected)
 
 
+@pytest.mark.slow
+def test_dilated_dfc_attention_compiled_for_sizes_that_differ():
+    dilated = DFCAttention(4, 6, dilation=2).eval()
+    compiled = torch.compile(dilated)
+    for size in ((32, 40), (46, 60), (23, 31)):
+        x = torch.randn(1, 4, *size)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(x), dilated(x))
+
+
 @pytest.mark.parametrize('dilation', [2, 3, 4])
 @pytest.mark.parametrize('size', [(12, 12), (24, 36), (7, 10), (1, 9), (5, 1), (2, 2)])
 def test_dilated_dfc_attention_attends_each_phase_by_itself(size, dilation):
