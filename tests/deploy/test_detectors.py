@@ -15,6 +15,7 @@ from mmghost.deploy.differences import difference
 from mmghost.deploy.exported_model import paste_masks
 from mmghost.deploy.raw_detector import suppress_raw
 from mmghost.deploy.runtimes import FORMATS, export_module, load_exported
+from mmghost.deploy.runtimes.common import trace
 from mmghost.deploy.whole_model import whole_model
 
 #: Detectors by the config of mmdet that they are made of
@@ -131,40 +132,52 @@ def test_finds_what_mmdet_finds(name):
             assert wanted.masks.any() and (pasted == wanted.masks).float().mean() > 0.999
 
 
-def assert_exported(name, format, dynamic, sizes, tmp_path):
-    model = build(DETECTORS[name])
-    original = whole_model(deepcopy(model), 'detection')
-    exported = whole_model(model, 'detection', target=FORMATS[format].TARGET)
-    file = tmp_path / f'detector{FORMATS[format].SUFFIX}'
-    image = torch.randn(1, 3, *sizes[0])
-    export_module(exported, image, file, format, dynamic, output_names=exported.output_names)
-    run = load_exported(file)
-    for size in sizes:
-        image = torch.randn(1, 3, *size)
-        with torch.no_grad():
-            expected = [output.numpy() for output in original(image)]
-        assert (expected[1] > 0).sum() > 5
-        assert difference(run(image.numpy()), expected, 'detection', size) < 1e-3
+def assert_finds_the_same(run, original, size):
+    image = torch.randn(1, 3, *size)
+    with torch.no_grad():
+        expected = [output.numpy() for output in original(image)]
+    assert (expected[1] > 0).sum() > 5
+    assert difference(run(image), expected, 'detection', size) < 1e-3
 
 
 @pytest.mark.slow
 @exports
 @pytest.mark.parametrize('name', DETECTORS)
-def test_exported_for_any_size(name, tmp_path):
+def test_traced_for_any_size(name):
+    model = build(DETECTORS[name])
+    original = whole_model(deepcopy(model), 'detection')
+    exported = whole_model(model, 'detection', target='torch')
     sizes = [(320, 384), (352, 320)]
+    image = torch.randn(1, 3, *sizes[0])
     if name == 'fsaf':
         with pytest.raises(ValueError, match='cannot be traced for any size: '):
-            assert_exported(name, 'torch-export', ['size'], sizes, tmp_path)
-        assert_exported(name, 'torch-export', [], sizes[:1], tmp_path)
-    else:
-        assert_exported(name, 'torch-export', ['size'], sizes, tmp_path)
+            trace(exported, image, ['size'])
+        del sizes[1:]
+    program = trace(exported, image, ['size'] if len(sizes) > 1 else []).module(check_guards=False)
+    for size in sizes:
+        assert_finds_the_same(
+            lambda x: [part.detach().numpy() for part in program(x)], original, size
+        )
 
 
 @pytest.mark.slow
 @exports
-@pytest.mark.parametrize('name', ['gfl', 'paa', 'vfnet', 'mask-rcnn'])
-def test_exported_to_onnx(name, tmp_path):
-    assert_exported(name, 'onnx', [], [(320, 384)], tmp_path)
+@pytest.mark.parametrize(
+    ('name', 'format'),
+    [
+        ('rtmdet', 'torch-export'),
+        *((name, 'onnx') for name in ('gfl', 'paa', 'vfnet', 'mask-rcnn')),
+    ],
+)
+def test_exported(name, format, tmp_path):
+    model = build(DETECTORS[name])
+    original = whole_model(deepcopy(model), 'detection')
+    exported = whole_model(model, 'detection', target=FORMATS[format].TARGET)
+    size, file = (320, 384), tmp_path / f'detector{FORMATS[format].SUFFIX}'
+    image = torch.randn(1, 3, *size)
+    export_module(exported, image, file, format, output_names=exported.output_names)
+    run = load_exported(file)
+    assert_finds_the_same(lambda x: run(x.numpy()), original, size)
 
 
 #: Those whose boxes can be dropped after a file
