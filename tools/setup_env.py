@@ -390,8 +390,9 @@ def steps(env, stack, pins, *options):
 
     return (
         ('what builds packages', lambda: install('build', ['build'])),
+        ('torch', lambda: install('torch', ['torch'])),
         (
-            'torch, the mm packages, runtimes, tests',
+            'the mm packages, runtimes, tests',
             lambda: install('packages', [*LISTS, f'{stack}/openmmlab'], '--no-build-isolation'),
         ),
         ('mim', lambda: install('mim', [f'{stack}/mim'], '--no-deps', '--no-build-isolation')),
