@@ -104,9 +104,10 @@ def _budget(name):
     config = Config.fromfile(ROOT / name)
     loader, optimizer = config.train_dataloader, config.optim_wrapper.optimizer
     images = f' of {loader.dataset.indices} images' if 'indices' in loader.dataset else ''
+    epochs = config.train_cfg.get('max_epochs')
+    length = f'{epochs} epochs{images}' if epochs else f'{config.train_cfg.max_iters} iterations'
     budget = (
-        f'{config.train_cfg.max_epochs} epochs{images} in batches of {loader.batch_size}, '
-        f'{optimizer.type} with a learning rate of '
+        f'{length} in batches of {loader.batch_size}, {optimizer.type} with a learning rate of '
     )
     return budget, f'{optimizer.lr:g}'
 
