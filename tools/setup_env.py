@@ -21,6 +21,7 @@ import tarfile
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
@@ -92,10 +93,14 @@ def read_constraints(stack, more=None):
     return pins
 
 
+def version_of(pins, name):
+    return pins[name][0].split('==')[1]
+
+
 def mmcv_version(pins):
     """Return the name under which the stack's mmcv is distributed, and its version."""
     name = 'mmcv' if 'mmcv' in pins else 'onedl-mmcv'
-    return name, pins[name][0].split('==')[1]
+    return name, version_of(pins, name)
 
 
 def check_sha256(path):
@@ -276,9 +281,9 @@ def check_before(env, pins):
     if env.folder.exists() and os.listdir(env.folder) and not (env.folder / 'pyvenv.cfg').exists():
         raise SetupError(f'{env.folder} exists and is no virtual environment: give another --venv.')
     check_disk(env.folder, ENV_GB)
-    name, version = mmcv_version(pins)
     tag = f'cp{PYTHON.replace(".", "")}'
-    if not any((cache_folder() / 'wheels').glob(f'{name}{version}-torch*-{tag}-*/*.whl')):
+    key = f'{"".join(mmcv_version(pins))}-torch{version_of(pins, "torch")}*-{tag}-*'
+    if not any((cache_folder() / 'wheels').glob(f'{key}/*.whl')):
         check_compiler()
         check_disk(cache_folder(), COMPILE_GB)
 
@@ -313,7 +318,7 @@ def unpack_mmcv(env, pins, source):
             # Python has known filters since 3.10.12 and 3.11.4
             safe = {'filter': 'data'} if hasattr(tarfile, 'data_filter') else {}
             archive.extractall(unpacked, **safe)
-    raise_standard(unpacked / source.name / 'setup.py', pins['torch'][0].split('==')[1])
+    raise_standard(unpacked / source.name / 'setup.py', version_of(pins, 'torch'))
     (unpacked / source.name).rename(source)
 
 
@@ -351,25 +356,26 @@ def compile_mmcv(env, pins, key):
 def install_mmcv(env, pins, *options):
     """Install mmcv from the cache if a wheel there proves itself, else compile it."""
     key = wheel_key(env, pins)
+    installed = env.output(PROBE_WHEEL.format(name=mmcv_version(pins)[0]))
+    if installed and f'/{quote(key)}/' in installed and not options:
+        return
     waiting = '      another set-up is compiling mmcv: waiting for it'
     with locked(cache_folder() / f'{key}.lock', waiting):
         for wheel in (cache_folder() / 'wheels' / key).glob('*.whl'):
             try:
-                return install_wheel(env, pins, wheel, *options)
+                return install_wheel(env, wheel)
             except SetupError as error:
                 say(f'      the cached wheel is refused: {error}')
                 wheel.unlink()
         wheel = compile_mmcv(env, pins, key)
         try:
-            install_wheel(env, pins, wheel)
+            install_wheel(env, wheel)
         except SetupError:
             wheel.unlink()
             raise
 
 
-def install_wheel(env, pins, wheel, *options):
-    if not options and env.output(PROBE_WHEEL.format(name=mmcv_version(pins)[0])) == wheel.as_uri():
-        return
+def install_wheel(env, wheel):
     env.pip('mmcv', 'install', '--no-deps', '--no-index', '--force-reinstall', wheel)
     error = env.error(PROOF_MMCV)
     if error is not None:

@@ -114,25 +114,40 @@ def test_the_wheel_key_names_the_very_torch(setup_env):
     assert all(key.startswith('mmcv2.1.0-torch2.12.1+') for key in keys)
 
 
-def test_a_bad_wheel_in_the_cache_is_refused_and_removed(setup_env, tmp_path, monkeypatch):
+@pytest.fixture
+def cached(setup_env, tmp_path, monkeypatch):
+    """A wheel in the cache that does not install, what was tried, and an environment."""
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    monkeypatch.setattr(setup_env, 'wheel_key', lambda env, pins: 'key')
-    bad = tmp_path / 'mmghost' / 'wheels' / 'key' / 'mmcv-2.1.0-cp311-cp311-linux_x86_64.whl'
+    monkeypatch.setattr(setup_env, 'wheel_key', lambda env, pins: 'torch+cpu')
+    bad = tmp_path / 'mmghost/wheels/torch+cpu/mmcv-2.1.0-cp311-cp311-linux_x86_64.whl'
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b'cut short')
-    good = tmp_path / 'good.whl'
     tried = []
 
-    def install(env, pins, wheel):
+    def install(env, wheel):
         tried.append(wheel)
         if wheel == bad:
             raise setup_env.SetupError('undefined symbol')
 
     monkeypatch.setattr(setup_env, 'install_wheel', install)
-    monkeypatch.setattr(setup_env, 'compile_mmcv', lambda env, pins, key: good)
-    setup_env.install_mmcv(None, {'mmcv': ['mmcv==2.1.0']})
-    assert tried == [bad, good]
+    monkeypatch.setattr(setup_env, 'compile_mmcv', lambda env, pins, key: 'compiled')
+    return bad, tried, setup_env.Environment(tmp_path / 'env')
+
+
+def test_a_bad_wheel_in_the_cache_is_refused_and_removed(setup_env, cached):
+    bad, tried, environment = cached
+    setup_env.install_mmcv(environment, {'mmcv': ['mmcv==2.1.0']})
+    assert tried == [bad, 'compiled']
     assert not bad.exists()
+
+
+def test_mmcv_for_this_torch_stays_as_it_is(setup_env, cached, monkeypatch):
+    bad, tried, environment = cached
+    monkeypatch.setattr(environment, 'output', lambda code: bad.as_uri())
+    setup_env.install_mmcv(environment, {'mmcv': ['mmcv==2.1.0']})
+    assert tried == []
+    setup_env.install_mmcv(environment, {'mmcv': ['mmcv==2.1.0']}, '--force-reinstall')
+    assert tried == [bad, 'compiled']
 
 
 @pytest.mark.parametrize('version', [(3, 9), (3, 13)])
