@@ -152,9 +152,9 @@ class Environment:
     def is_sound(self):
         """Tell whether it has this Python and pip, and was made where it is now."""
         pip = self.folder / 'bin' / 'pip'  # the scripts that pip makes name the folder
-        found = self.output(f'import pip, sys; print("{PYTHON} == %d.%d" % sys.version_info[:2])')
         here = pip.exists() and f'{self.folder}/' in pip.read_text()
-        return here and found == f'{PYTHON} == {PYTHON}'
+        python = self.output('import pip, sys; print("%d.%d" % sys.version_info[:2])')
+        return here and python == PYTHON
 
     def execute(self, *args):
         """Run Python in the environment, away from this folder's modules."""
@@ -392,16 +392,22 @@ def steps(env, stack, pins, *options):
 
     def install(log_name, lists, *more):
         files = [part for name in lists for part in ('-r', REQUIREMENTS / f'{name}.txt')]
-        env.pip(log_name, 'install', *files, '-c', constraints, *more, *options)
+        env.pip(log_name, 'install', *files, '-c', constraints, *more)
 
     return (
-        ('what builds packages', lambda: install('build', ['build'])),
+        ('what builds packages', lambda: install('build', ['build'], *options)),
+        # Installed again by the next step, whose packages need it
         ('torch', lambda: install('torch', ['torch'])),
         (
             'the mm packages, runtimes, tests',
-            lambda: install('packages', [*LISTS, f'{stack}/openmmlab'], '--no-build-isolation'),
+            lambda: install(
+                'packages', [*LISTS, f'{stack}/openmmlab'], '--no-build-isolation', *options
+            ),
         ),
-        ('mim', lambda: install('mim', [f'{stack}/mim'], '--no-deps', '--no-build-isolation')),
+        (
+            'mim',
+            lambda: install('mim', [f'{stack}/mim'], '--no-deps', '--no-build-isolation', *options),
+        ),
         (' '.join(mmcv_version(pins)), lambda: install_mmcv(env, pins, *options)),
         (
             'mmghost, editable',
