@@ -45,7 +45,10 @@ PROOF_ALL = (
     + r"""
 import torchvision
 assert torchvision.ops.nms(boxes, torch.tensor([.9, .8, .7]), .5).tolist() == [0, 2]
-import mmghost, mmdet.models, mmseg.models, mmpretrain.models, mim, timm, pytest, fvcore
+from mmdet.models import YOLOV3
+from mmseg.models import EncoderDecoder
+from mmpretrain.models import ImageClassifier
+import mmghost, mim, timm, pytest, fvcore
 import onnxruntime, onnxscript, openvino
 """
 )
